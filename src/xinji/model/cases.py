@@ -1,0 +1,141 @@
+"""Cases: work with an owner and a clock, as data.
+
+A case type is a table: from a state, by an action, by a role, to a state. The engine
+(`xinji.loop.cases`) interprets it; a new kind of work is a new table, never a new engine.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from xinji.model.title import Title
+
+
+class Clock(StrEnum):
+    """What a state does to the case's clock."""
+
+    RUN = "run"
+    PAUSE = "pause"
+    STOP = "stop"
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """A state of a case type.
+
+    `stage` is the public word of GB/T 30428: 受理, 立案, 派遣, 处置, 核查, 结案.
+    """
+
+    name: str
+    title: Title
+    stage: str
+    clock: Clock = Clock.RUN
+    final: bool = False
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of the table.
+
+    Attributes:
+        roles: who may; `rule` is the rule engine, `timer` the clock.
+        requires: fields that must come with the action, of `note`, `assignee`, `evidence`.
+        guard: name of a condition on the case: `signal-good`, `signal-bad`, or empty.
+    """
+
+    name: str
+    title: Title
+    source: tuple[str, ...]
+    target: str
+    roles: tuple[str, ...]
+    requires: tuple[str, ...] = ()
+    guard: str = ""
+
+
+class Timer(msgspec.Struct, frozen=True, kw_only=True):
+    """After `seconds` in `state`, the engine does `action` as role `timer`.
+
+    With `on_clock` the seconds are those of the case's clock (which pauses), counted from filing.
+    """
+
+    name: str
+    state: tuple[str, ...]
+    seconds: float
+    action: str
+    on_clock: bool = False
+
+
+class CaseType(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of work: its states, its table of actions, its timers and its time limit."""
+
+    name: str
+    title: Title
+    initial: str
+    states: tuple[State, ...]
+    actions: tuple[Action, ...]
+    timers: tuple[Timer, ...] = ()
+    limit_seconds: float | None = None
+
+    def state(self, name: str) -> State:
+        """The state of that name. Raises KeyError."""
+        for state in self.states:
+            if state.name == name:
+                return state
+        raise KeyError(name)
+
+
+class CaseClass(msgspec.Struct, frozen=True, kw_only=True):
+    """What a case is about, and the case type that handles it.
+
+    `department` receives the case when it is dispatched by rule.
+    """
+
+    name: str
+    title: Title
+    type: str
+    department: str = ""
+    limit_seconds: float | None = None
+
+
+class Case(msgspec.Struct, kw_only=True):
+    """A case. Times are Unix microseconds; `clock_us` is the clock's reading at `clock_at`."""
+
+    id: str
+    type: str
+    case_class: str
+    state: str
+    stage: str
+    title: str
+    thing: str
+    area: str
+    severity: str
+    opened_at: int
+    due_at: int | None = None
+    closed_at: int | None = None
+    outcome: str | None = None
+    assignee: str | None = None
+    department: str = ""
+    clock_us: int = 0
+    clock_at: int | None = None
+    overdue: bool = False
+    indicator: str | None = None
+    source: str = "measured"
+    steps: int = 0
+
+
+class CaseStep(msgspec.Struct, kw_only=True):
+    """One step of a case, a link of the hash chain."""
+
+    id: int
+    case: str
+    number: int
+    at: int
+    action: str
+    from_state: str
+    to_state: str
+    actor: str
+    role: str
+    note: str = ""
+    evidence: dict[str, Any] = {}
+    hash: str = ""
