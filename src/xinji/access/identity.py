@@ -1,0 +1,231 @@
+"""People: passwords by argon2id, lock-out, sessions and API tokens stored as hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable
+from enum import StrEnum
+
+import msgspec
+import sqlalchemy as sa
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+
+from xinji.access.audit import Audit
+from xinji.store.database import Database
+from xinji.store.schema import tokens, users
+
+MINIMUM_PASSWORD = 12
+FAILURES_BEFORE_LOCK = 5
+LOCK_SECONDS = 300
+SESSION_SECONDS = 12 * 3600
+
+
+class Role(StrEnum):
+    """What a person may do: a viewer reads, an operator works cases, an administrator changes."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMINISTRATOR = "administrator"
+
+    def covers(self, other: Role) -> bool:
+        """True when this role may do what `other` may."""
+        order = list(Role)
+        return order.index(self) >= order.index(other)
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """An authenticated person. `area` limits everything that the person sees; empty is all."""
+
+    name: str
+    role: Role
+    area: str = ""
+    must_change_password: bool = False
+
+
+class SignInError(Exception):
+    """Sign-in refused; `retry_after` seconds when the account is locked, else 0."""
+
+    def __init__(self, message: str, retry_after: int = 0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class PolicyError(ValueError):
+    """A name, role or password that the policy does not allow."""
+
+
+def hashed(secret: str) -> str:
+    """Hash of a random secret (a token): no salt or stretching is needed at 256 bits of entropy."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class Identity:
+    """Accounts and tokens.
+
+    `now` gives Unix seconds; lock-outs and expiries use it.
+    """
+
+    def __init__(
+        self, database: Database, audit: Audit, now: Callable[[], float] = time.time
+    ) -> None:
+        self._database = database
+        self._audit = audit
+        self._now = now
+        self._hasher = PasswordHasher()
+        # Spent on unknown names, so that a name's existence does not show in the time taken.
+        self._decoy = self._hasher.hash(secrets.token_urlsafe())
+
+    def first_start(self) -> str | None:
+        """Make the account `admin` in a house without people; returns its one-time password."""
+        with self._database.writing() as connection:
+            if connection.execute(sa.select(users.c.name).limit(1)).first():
+                return None
+            password = secrets.token_urlsafe(12)
+            self.add("admin", password, Role.ADMINISTRATOR, actor="system", must_change=True)
+        return password
+
+    def add(
+        self,
+        name: str,
+        password: str,
+        role: Role,
+        *,
+        area: str = "",
+        actor: str,
+        must_change: bool = False,
+    ) -> None:
+        """Add an account. Raises PolicyError."""
+        check_name(name)
+        check_password(password, name)
+        with self._database.writing() as connection:
+            if connection.execute(sa.select(users.c.name).where(users.c.name == name)).first():
+                raise PolicyError(f"name: {name} exists already")
+            connection.execute(
+                sa.insert(users).values(
+                    name=name,
+                    password_hash=self._hasher.hash(password),
+                    role=role.value,
+                    area=area,
+                    must_change_password=must_change,
+                    created_at=int(self._now() * 1e6),
+                )
+            )
+            self._audit.record(actor, "user.add", name, {"role": role.value, "area": area})
+
+    def sign_in(self, name: str, password: str) -> tuple[str, Person]:
+        """A session token for a name and a password. Raises SignInError. About 40 ms by design."""
+        now = self._now()
+        with self._database.reading() as connection:
+            row = connection.execute(sa.select(users).where(users.c.name == name)).first()
+        if row is not None and row.locked_until > now:
+            raise SignInError("account is locked", int(row.locked_until - now) + 1)
+        if not self._matches(row.password_hash if row else self._decoy, password) or row is None:
+            if row is not None:
+                self._fail(name, row.failures + 1, now)
+            raise SignInError("wrong name or password")
+        if row.disabled:
+            raise SignInError("wrong name or password")
+        with self._database.writing() as connection:
+            connection.execute(
+                sa.update(users).where(users.c.name == name).values(failures=0, locked_until=0)
+            )
+            connection.execute(sa.delete(tokens).where(tokens.c.expires_at < int(now)))
+            token = self._issue(name, "session", SESSION_SECONDS)
+            self._audit.record(name, "session.open", name)
+        return token, _person(row)
+
+    def _matches(self, stored: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(stored, password)
+        except (VerifyMismatchError, InvalidHashError):
+            return False
+
+    def _fail(self, name: str, failures: int, now: float) -> None:
+        locked = failures % FAILURES_BEFORE_LOCK == 0
+        with self._database.writing() as connection:
+            connection.execute(
+                sa.update(users)
+                .where(users.c.name == name)
+                .values(failures=failures, locked_until=int(now + LOCK_SECONDS) if locked else 0)
+            )
+            self._audit.record(name, "session.refuse", name, {"failures": failures})
+
+    def issue(self, name: str, label: str, days: int, *, actor: str) -> str:
+        """An API token for an account, shown once."""
+        with self._database.writing():
+            self._audit.record(actor, "token.issue", name, {"label": label, "days": days})
+            return self._issue(name, label, days * 86_400)
+
+    def _issue(self, name: str, label: str, seconds: int) -> str:
+        token = secrets.token_urlsafe(32)
+        now = int(self._now())
+        with self._database.writing() as connection:
+            connection.execute(
+                sa.insert(tokens).values(
+                    hash=hashed(token),
+                    user=name,
+                    label=label,
+                    expires_at=now + seconds,
+                    created_at=now,
+                )
+            )
+        return token
+
+    def person(self, token: str) -> Person | None:
+        """The person of a live token, or None."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                sa.select(users)
+                .join(tokens, tokens.c.user == users.c.name)
+                .where(tokens.c.hash == hashed(token), tokens.c.expires_at > int(self._now()))
+            ).first()
+        return None if row is None or row.disabled else _person(row)
+
+    def sign_out(self, token: str) -> None:
+        """Forget a token."""
+        with self._database.writing() as connection:
+            connection.execute(sa.delete(tokens).where(tokens.c.hash == hashed(token)))
+
+    def change_password(self, name: str, old: str, new: str) -> None:
+        """Replace a password and end the person's sessions. Raises SignInError, PolicyError."""
+        with self._database.reading() as connection:
+            row = connection.execute(sa.select(users).where(users.c.name == name)).first()
+        if row is None or not self._matches(row.password_hash, old):
+            raise SignInError("wrong password")
+        check_password(new, name)
+        with self._database.writing() as connection:
+            connection.execute(
+                sa.update(users)
+                .where(users.c.name == name)
+                .values(password_hash=self._hasher.hash(new), must_change_password=False)
+            )
+            connection.execute(
+                sa.delete(tokens).where(tokens.c.user == name, tokens.c.label == "session")
+            )
+            self._audit.record(name, "user.password", name)
+
+
+def check_name(name: str) -> None:
+    """Raises PolicyError unless the name is 1 to 64 letters, digits, `.`, `_`, `-`."""
+    if not 0 < len(name) <= 64 or not all(c.isalnum() or c in "._-" for c in name):
+        raise PolicyError("name: 1 to 64 letters, digits, '.', '_' or '-'")
+
+
+def check_password(password: str, name: str) -> None:
+    """Raises PolicyError unless the password is long enough and is not the name."""
+    if len(password) < MINIMUM_PASSWORD:
+        raise PolicyError(f"password: at least {MINIMUM_PASSWORD} characters")
+    if len(password) > 256 or name.lower() in password.lower():
+        raise PolicyError("password: at most 256 characters, and not containing the name")
+
+
+def _person(row: sa.Row[tuple[object, ...]]) -> Person:
+    return Person(
+        name=row.name,
+        role=Role(row.role),
+        area=row.area,
+        must_change_password=row.must_change_password,
+    )
