@@ -1,0 +1,27 @@
+import { shallowRef } from 'vue'
+import { get, post } from './request'
+import type { Session } from './types'
+
+/** The session of this page; null before sign-in and after its end. */
+export const session = shallowRef<Session | null>(null)
+
+/** Asks the server who this is. Throws RequestError 401 when nobody. */
+export async function readSession(): Promise<Session> {
+  session.value = await get<Session>('/api/session')
+  return session.value
+}
+
+export async function signIn(name: string, password: string): Promise<Session> {
+  session.value = await post<Session>('/api/sign-in', { name, password }, true)
+  return session.value
+}
+
+export async function signOut(): Promise<void> {
+  await post('/api/sign-out', {}, true)
+  session.value = null
+}
+
+export async function changePassword(old: string, replacement: string): Promise<void> {
+  await post('/api/session/password', { old, new: replacement }, true)
+  if (session.value) session.value = { ...session.value, must_change_password: false }
+}

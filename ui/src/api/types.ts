@@ -1,0 +1,340 @@
+/** What the server says, as docs/api.md writes it. Times are RFC 3339 in UTC. */
+
+export interface Title {
+  zh: string
+  en: string
+}
+
+export type Source = 'measured' | 'replayed' | 'simulated'
+export type ThingState = 'good' | 'alarm' | 'silent' | 'no data'
+export type Light = 'ahead' | 'on path' | 'behind' | 'no data'
+export type Severity = 'critical' | 'major' | 'minor' | 'warning'
+export type Role = 'viewer' | 'operator' | 'administrator'
+
+/** RFC 9457, `application/problem+json`. */
+export interface Problem {
+  type: string
+  title: string
+  status: number
+  detail?: string
+  field?: string
+  rule?: string
+}
+
+export interface Page<T> {
+  items: T[]
+  next: string | null
+  total: number
+}
+
+export interface Session {
+  name: string
+  role: Role
+  area: string
+  must_change_password: boolean
+}
+
+export interface Property {
+  name: string
+  title: Title
+  unit: string
+  minimum: number | null
+  maximum: number | null
+  states: Title[]
+  expected_seconds: number | null
+  decimals: number
+}
+
+export interface Attribute {
+  name: string
+  title: Title
+  type: 'text' | 'number' | 'integer' | 'boolean'
+  unit: string
+}
+
+export interface Kind {
+  name: string
+  title: Title
+  icon: string
+  things: number
+  properties: Property[]
+  attributes: Attribute[]
+}
+
+export interface System {
+  name: string
+  title: Title
+  tasks: number[]
+  grade: 'bronze' | 'silver' | 'gold'
+  kinds: string[]
+}
+
+export interface SystemFamily {
+  name: string
+  title: Title
+  systems: System[]
+}
+
+export interface CaseState {
+  name: string
+  title: Title
+  stage: string
+  clock: 'run' | 'pause' | 'stop'
+  final: boolean
+}
+
+export interface CaseType {
+  name: string
+  title: Title
+  states: CaseState[]
+}
+
+export interface CaseClass {
+  name: string
+  title: Title
+  type: string
+}
+
+export interface RuleName {
+  id: string
+  title: Title
+  severity: Severity
+}
+
+export interface District {
+  name: string
+  title: Title
+  code: string
+  illustrative: boolean
+  time_zone: string
+  center: [number, number]
+  bounds: [number, number, number, number]
+  simulated: boolean
+  families: SystemFamily[]
+  kinds: Kind[]
+  case_types: CaseType[]
+  case_classes: CaseClass[]
+  rules: RuleName[]
+}
+
+export interface AreaProperties {
+  code: string
+  level: string
+  title: Title
+  parent: string | null
+  area_km2: number | null
+}
+
+export interface Thing {
+  id: string
+  kind: string
+  name: string
+  longitude: number
+  latitude: number
+  area: string
+  owner: string
+  attributes: Record<string, string | number | boolean | null>
+  source: Source
+  state: ThingState
+  last_seen: string | null
+  open_events: number
+  open_cases: number
+}
+
+export interface Latest {
+  property: string
+  time: string
+  value: number
+  quality: string
+  source: Source
+  unit: string
+}
+
+export interface ThingDetail extends Thing {
+  latest: Latest[]
+}
+
+export interface RawSeries {
+  property: string
+  unit: string
+  step: 'raw'
+  columns: { time: string[]; value: number[] }
+}
+
+export interface StepSeries {
+  property: string
+  unit: string
+  step: string
+  columns: { time: string[]; mean: number[]; min: number[]; max: number[]; count: number[] }
+}
+
+export interface EventItem {
+  id: string
+  rule: string
+  title: Title
+  thing: string
+  thing_name: string
+  area: string
+  started_at: string
+  detected_at: string
+  ended_at: string | null
+  severity: Severity
+  value: number | null
+  extreme: number | null
+  limit: number | null
+  source: Source
+  case: string | null
+}
+
+export interface Case {
+  id: string
+  number: string
+  type: string
+  case_class: string
+  class_title: Title
+  state: string
+  state_title: Title
+  stage: string
+  title: string
+  thing: string
+  thing_name: string
+  longitude: number | null
+  latitude: number | null
+  area: string
+  severity: Severity
+  opened_at: string
+  due_at: string | null
+  closed_at: string | null
+  outcome: string | null
+  assignee: string | null
+  department: string
+  overdue: boolean
+  clock_seconds: number
+  clock_running: boolean
+  limit_seconds: number | null
+  source: Source
+}
+
+export interface CaseStep {
+  number: number
+  at: string
+  action: string
+  action_title: Title
+  from_state: string
+  to_state: string
+  to_title: Title
+  actor: string
+  role: string
+  note: string
+  evidence: Record<string, unknown>
+  hash: string
+}
+
+export type CaseField = 'note' | 'assignee' | 'evidence'
+
+export interface CaseAction {
+  name: string
+  title: Title
+  requires: CaseField[]
+}
+
+export interface CaseDetail extends Case {
+  steps: CaseStep[]
+  events: EventItem[]
+  actions: CaseAction[]
+}
+
+export interface Indicator {
+  id: string
+  title: Title
+  clause: string
+  promise: Title
+  unit: string
+  target: number | null
+  op: string
+  due: string | null
+  path: 'linear' | 'step' | 'cumulative'
+  baseline: { date: string; value: number } | null
+  required_today: number | null
+  value: number | null
+  status: Light
+  source: Source | null
+  direction: string
+  decimals: number
+}
+
+export interface PlanTask {
+  number: number
+  name: string
+  title: Title
+  family: string
+  systems: string[]
+  indicators: Indicator[]
+}
+
+export interface ExistingSystem {
+  number: number
+  title: Title
+  clause: string
+  facts: Title
+}
+
+export interface Plan {
+  id: string
+  title: Title
+  as_of: string
+  computed_at: string
+  families: { name: string; title: Title }[]
+  existing: ExistingSystem[]
+  tasks: PlanTask[]
+  lights: Record<Light, number>
+}
+
+export interface IndicatorCard extends Indicator {
+  sql: string
+  lineage: { tables: string[]; value_columns: string[]; filter_columns: string[] }
+  rows: { columns: string[]; rows: unknown[][]; total: number }
+  history: { date: string[]; value: (number | null)[]; required: (number | null)[] }
+  last_change: string | null
+  case: string | null
+}
+
+export type StateCounts = Record<ThingState, number> & { total: number }
+
+export interface Stored {
+  stored: number
+  refused: number
+  per_second: number
+  last_at: string | null
+}
+
+export interface Freshness {
+  kind: string
+  expected_seconds: number | null
+  median_age_seconds: number | null
+  p95_age_seconds: number | null
+  fresh_share: number | null
+}
+
+export interface Overview {
+  things: StateCounts
+  by_kind: (StateCounts & { kind: string })[]
+  observations: Stored
+  cases: {
+    open: number
+    overdue: number
+    opened_today: number
+    closed_today: number
+    by_stage: Record<string, number>
+  }
+  events: { open: number }
+  freshness: Freshness[]
+  lights: Record<Light, number>
+}
+
+export interface LatestChange {
+  thing: string[]
+  property: string[]
+  value: number[]
+  time: string[]
+}

@@ -1,0 +1,15 @@
+import { BarChart, LineChart } from 'echarts/charts'
+import {
+  AriaComponent, DataZoomComponent, GridComponent, LegendComponent, MarkAreaComponent, MarkLineComponent,
+  TooltipComponent,
+} from 'echarts/components'
+import { use } from 'echarts/core'
+import { CanvasRenderer } from 'echarts/renderers'
+
+use([
+  BarChart, LineChart, AriaComponent, DataZoomComponent, GridComponent, LegendComponent, MarkAreaComponent,
+  MarkLineComponent, TooltipComponent, CanvasRenderer,
+])
+
+export { init, type EChartsType } from 'echarts/core'
+export type { EChartsOption, SeriesOption } from 'echarts'

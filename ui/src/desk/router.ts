@@ -1,0 +1,56 @@
+import { createRouter, createWebHistory } from 'vue-router'
+import { closeChanges, openChanges } from '@/api/changes'
+import { district, readDistrict } from '@/api/district'
+import { RequestError } from '@/api/request'
+import { readSession, session } from '@/api/session'
+import type { Key } from '@/language'
+import DeskShell from './shell/DeskShell.vue'
+import SignInPage from './pages/SignInPage.vue'
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    title?: Key
+    open?: boolean
+  }
+}
+
+export const router = createRouter({
+  history: createWebHistory(),
+  routes: [
+    { path: '/sign-in', name: 'sign-in', component: SignInPage, meta: { open: true, title: 'signIn.title' } },
+    {
+      path: '/',
+      component: DeskShell,
+      children: [
+        { path: '', name: 'overview', component: () => import('./pages/OverviewPage.vue'), meta: { title: 'nav.overview' } },
+        { path: 'things', name: 'things', component: () => import('./pages/ThingsPage.vue'), meta: { title: 'nav.things' } },
+        { path: 'things/:id', name: 'thing', component: () => import('./pages/ThingPage.vue'), props: true, meta: { title: 'nav.things' } },
+        { path: 'cases/:id?', name: 'cases', component: () => import('./pages/CasesPage.vue'), props: true, meta: { title: 'nav.cases' } },
+        { path: 'plan/:id?', name: 'plan', component: () => import('./pages/PlanPage.vue'), props: true, meta: { title: 'nav.plan' } },
+        { path: ':rest(.*)*', component: () => import('./pages/NotFoundPage.vue'), meta: { title: 'app.notFound' } },
+      ],
+    },
+  ],
+})
+
+/** Ends what belongs to the session and goes to sign-in, which leads back to where one was. */
+export function leaveForSignIn(): void {
+  session.value = null
+  closeChanges()
+  const here = router.currentRoute.value
+  if (here.meta.open) return
+  void router.push({ name: 'sign-in', query: { next: here.fullPath, ended: '1' } })
+}
+
+router.beforeEach(async (to) => {
+  if (to.meta.open) return true
+  try {
+    if (!session.value) await readSession()
+    if (!district.value) await readDistrict()
+    openChanges()
+    return true
+  } catch (error) {
+    const unreachable = !(error instanceof RequestError) || error.status !== 401
+    return { name: 'sign-in', query: { next: to.fullPath, ...(unreachable ? { unreachable: '1' } : {}) } }
+  }
+})

@@ -1,0 +1,56 @@
+import { AttributionControl, Map, NavigationControl, ScaleControl, setWorkerUrl } from 'maplibre-gl'
+import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
+import 'maplibre-gl/dist/maplibre-gl.css'
+import { watch, type WatchStopHandle } from 'vue'
+import { district } from '@/api/district'
+import { language, t } from '@/language'
+import { basemapStyle, IDEOGRAPH_FONTS, LABEL_LAYERS, readBasemap } from './basemap'
+
+// MapLibre 6 cannot find its worker inside a bundle by itself.
+setWorkerUrl(workerUrl)
+
+/** The map of the district in `container`, resolved when it can take layers. */
+export async function createMap(container: HTMLElement): Promise<Map> {
+  const basemap = await readBasemap()
+  const [west, south, east, north] = district.value?.bounds ?? [121.32, 31.17, 121.45, 31.25]
+  const pad = Math.max(east - west, north - south)
+  const map = new Map({
+    container,
+    style: basemapStyle(basemap),
+    bounds: [west, south, east, north],
+    fitBoundsOptions: { padding: 16 },
+    maxBounds: [west - pad, south - pad, east + pad, north + pad],
+    maxZoom: 18,
+    dragRotate: false,
+    pitchWithRotate: false,
+    attributionControl: false,
+    localIdeographFontFamily: IDEOGRAPH_FONTS,
+  })
+  map.touchZoomRotate.disableRotation()
+  map.addControl(new NavigationControl({ showCompass: false }), 'top-right')
+  map.addControl(new ScaleControl({ unit: 'metric' }), 'bottom-right')
+  if (district.value?.illustrative) {
+    map.addControl(new AttributionControl({ compact: false, customAttribution: t('app.illustrative') }))
+  }
+  await new Promise<void>((resolve) => map.once('load', () => resolve()))
+  return map
+}
+
+/** Keeps the labels of the base map in the language of the page. */
+export function followLanguage(map: Map): WatchStopHandle {
+  return watch(
+    language,
+    (now) => {
+      for (const layer of LABEL_LAYERS) {
+        map.setLayoutProperty(layer, 'text-field', ['get', now === 'en' ? 'en' : 'zh'])
+      }
+    },
+    { immediate: true },
+  )
+}
+
+/** The view of the whole district. */
+export function showDistrict(map: Map): void {
+  const bounds = district.value?.bounds
+  if (bounds) map.fitBounds(bounds, { padding: 16, duration: 400 })
+}
