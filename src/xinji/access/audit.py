@@ -111,6 +111,7 @@ class Audit:
         self._database = database
         self.chain = Chain("audit", database, outside)
         self.steps = Chain("steps", database, outside)
+        database.rollbacks.append(self.rewind)
 
     def record(self, actor: str, action: str, thing: str, detail: Any = None) -> None:
         """Add a change to the audit chain, in the open transaction of the change.

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Mathematics that several systems share: pure functions on arrays, no I/O."""

@@ -41,29 +41,35 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         roles: who may; `rule` is the rule engine, `timer` the clock.
         requires: fields that must come with the action, of `note`, `assignee`, `evidence`.
-        guard: name of a condition on the case: `signal-good`, `signal-bad`, or empty.
+        guard: `signal-good` (no open event on the case), `signal-bad`, or empty.
+        target: the next state; empty stays where it is.
+        outcome: what a closed case is recorded as (`verified`, `recovered`, `void`).
     """
 
     name: str
     title: Title
     source: tuple[str, ...]
-    target: str
     roles: tuple[str, ...]
+    target: str = ""
+    outcome: str = ""
     requires: tuple[str, ...] = ()
     guard: str = ""
 
 
 class Timer(msgspec.Struct, frozen=True, kw_only=True):
-    """After `seconds` in `state`, the engine does `action` as role `timer`.
+    """After a while in one of `states`, the engine does `action` as role `timer`.
 
-    With `on_clock` the seconds are those of the case's clock (which pauses), counted from filing.
+    Attributes:
+        starts: `state` on entering the state; `signal-good` when the signal turns good there (and
+            stopped when it turns bad); `limit` when the case's clock reaches its time limit.
+        seconds: the while; not used by `limit`.
     """
 
     name: str
-    state: tuple[str, ...]
-    seconds: float
+    states: tuple[str, ...]
     action: str
-    on_clock: bool = False
+    starts: str = "state"
+    seconds: float = 0.0
 
 
 class CaseType(msgspec.Struct, frozen=True, kw_only=True):

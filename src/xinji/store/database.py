@@ -6,6 +6,7 @@ own connections and never wait. What a transaction changed is announced after it
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -56,6 +57,7 @@ class Database:
         self.url = url
         self.lock = threading.RLock()
         self.listeners: list[Callable[[list[Change]], None]] = []
+        self.rollbacks: list[Callable[[], None]] = []
         self._changes: list[Change] = []
         self._depth = 0
         try:
@@ -151,16 +153,16 @@ class Database:
                 with self._connection.begin():
                     self._depth = 1
                     yield self._connection
-            except sa.exc.OperationalError as error:
-                self.revision = before
-                self._changes.clear()
-                raise StoreFull(f"registry: not stored: {error.orig}") from error
-            except BaseException:
-                self.revision = before
-                self._changes.clear()
-                raise
-            finally:
+            except BaseException as error:
                 self._depth = 0
+                self.revision = before
+                self._changes.clear()
+                for undo in self.rollbacks:
+                    undo()
+                if isinstance(error, (sa.exc.OperationalError, sqlite3.OperationalError)):
+                    raise StoreFull(f"registry: not stored: {error}") from error
+                raise
+            self._depth = 0
             changes, self._changes = self._changes, []
             if changes:
                 for listener in self.listeners:

@@ -95,7 +95,6 @@ class DuckObservations:
         """Rebuild names and newest rows from the file."""
         # A row whose commit failed may have been seen in memory: start from what is on disk.
         table = SeriesTable()
-        table.low, table.high = self.table.low, self.table.high
         for thing, name, source in self._connection.execute(
             "select thing, property, source from store.series order by series"
         ).fetchall():
@@ -109,6 +108,10 @@ class DuckObservations:
         # Names that were known but not yet durable keep their numbers.
         for key in self.table.names[len(table) :]:
             table.number(*key)
+        known = len(self.table)
+        table.low[:known] = self.table.low[:known]
+        table.high[:known] = self.table.high[:known]
+        table.arrived[:known] = self.table.arrived[:known]
         self.table = table
         row = self._connection.execute(
             "select coalesce(max(commit_id), 0), count(*) from store.rows"
@@ -245,9 +248,12 @@ class DuckObservations:
         parameters = {"start": start, "end": end, "step": step_seconds, "shift": self.shift}
         return self._read(duck_sql.AGGREGATE, parameters, wanted)
 
-    def since(self, commit: int) -> pa.Table:
+    def since(self, commit: int) -> Iterator[pa.RecordBatch]:
         """See `ObservationStore`."""
-        return self._read(duck_sql.SINCE, {"commit": commit})
+        with self.reading() as cursor:
+            yield from cursor.sql(duck_sql.SINCE, params={"commit": commit}).to_arrow_reader(
+                1_000_000
+            )
 
     def sql(self, query: str, parameters: dict[str, Any], limit: int | None = None) -> pa.Table:
         """See `ObservationStore`.

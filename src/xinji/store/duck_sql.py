@@ -24,7 +24,7 @@ HOUSE = """
 create table house.things (
     id varchar, kind varchar, name varchar, longitude double, latitude double, area varchar,
     owner varchar, attributes json, source varchar, in_service_since timestamp,
-    retired_at timestamp, h3 varchar);
+    retired_at timestamp, h3 varchar, state varchar);
 create table house.areas (
     code varchar, level varchar, title_zh varchar, title_en varchar, parent varchar,
     area_km2 double);
@@ -113,7 +113,7 @@ from raw join wanted w using (series) group by all order by 1, 2
 )
 
 SINCE = """
-select commit_id, series, epoch_us(time) as time, value from store.rows
+select commit_id, series, epoch_us(time) as time, value, quality from store.rows
 where commit_id > $commit order by rowid
 """
 

@@ -8,7 +8,7 @@ are (series, time, value, quality); the hot path moves numbers only. A row is id
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -57,7 +57,7 @@ class Appended:
     Attributes:
         commit: number of the commit, increasing by one; rules remember how far they read by it.
         stored: rows that are new. `repeated`: rows that were there already.
-        fresh: (n,) mask of the rows that are newer than everything their series held: what rules see.
+        fresh: (n,) mask of the rows newer than everything their series held: what rules see.
     """
 
     commit: int
@@ -101,7 +101,7 @@ class ObservationStore(Protocol):
         """Run one read-only SELECT over the named tables of the house."""
         ...
 
-    def since(self, commit: int) -> pa.Table:
+    def since(self, commit: int) -> Iterator[pa.RecordBatch]:
         """Rows of commits after `commit`: `commit_id, series, time, value`, in arrival order."""
         ...
 

@@ -9,62 +9,61 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from xinji.store.observations import Float64, Int32, Int64, UInt8
+from xinji.store.observations import StoreFull
+
+CAPACITY = 1 << 22
 
 SOUND, NOT_FINITE, BAD_RANGE, FUTURE, BAD_TIME = range(5)
 
 
 class SeriesTable:
-    """Numbers of series, and growing arrays indexed by them.
+    """Numbers of series, and arrays indexed by them.
+
+    The arrays have their final size from the start (the pages of unused numbers are never touched),
+    so that one thread may name a series while another works on the arrays.
 
     Attributes:
         names: series -> (thing, property, source).
         last_time, last_value, last_quality: newest row, time 0 when there is none.
-        arrived: server clock (Unix microseconds) of the newest arrival in this run.
-        low, high: physical range of the property; NaN-free, +-inf when there is none.
+        arrived: house clock (Unix microseconds) of the newest arrival; 0 before the first.
+        low, high: physical range of the property; both 0 until `number` is told one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, capacity: int = CAPACITY) -> None:
         self.names: list[tuple[str, str, int]] = []
         self.numbers: dict[tuple[str, str, int], int] = {}
-        self._grow(1024)
-
-    def _grow(self, size: int) -> None:
-        def grown(name: str, dtype: type, fill: float) -> None:
-            array = np.full(size, fill, dtype=dtype)
-            old = getattr(self, name, None)
-            if old is not None:
-                array[: len(old)] = old
-            setattr(self, name, array)
-
-        self.last_time: Int64
-        self.last_value: Float64
-        self.last_quality: UInt8
-        self.arrived: Int64
-        self.low: Float64
-        self.high: Float64
-        grown("last_time", np.int64, 0)
-        grown("last_value", np.float64, 0.0)
-        grown("last_quality", np.uint8, 0)
-        grown("arrived", np.int64, 0)
-        grown("low", np.float64, -np.inf)
-        grown("high", np.float64, np.inf)
+        self.last_time = np.zeros(capacity, np.int64)
+        self.last_value = np.zeros(capacity, np.float64)
+        self.last_quality = np.zeros(capacity, np.uint8)
+        self.arrived = np.zeros(capacity, np.int64)
+        self.low = np.zeros(capacity, np.float64)
+        self.high = np.zeros(capacity, np.float64)
 
     def __len__(self) -> int:
         return len(self.names)
 
     def number(self, thing: str, name: str, source: int) -> int:
-        """The number of a series, new when it was not known."""
+        """The number of a series, new (with no range) when it was not known.
+
+        Raises:
+            StoreFull: more series than the table was made for.
+        """
         key = (thing, name, source)
         found = self.numbers.get(key)
         if found is not None:
             return found
         number = len(self.names)
         if number >= len(self.last_time):
-            self._grow(2 * number)
+            raise StoreFull(f"more than {number} series")
+        self.low[number], self.high[number] = -np.inf, np.inf
         self.names.append(key)
         self.numbers[key] = number
         return number
+
+    def limit(self, number: int, low: float | None, high: float | None) -> None:
+        """Set the physical range of a series."""
+        self.low[number] = -np.inf if low is None else low
+        self.high[number] = np.inf if high is None else high
 
 
 @njit(cache=True, nogil=True)
@@ -114,8 +113,3 @@ def check(series, times, values, low, high, earliest, latest, codes):  # type: i
         if code:
             faults += 1
     return faults
-
-
-def arrive(table: SeriesTable, series: Int32, now: int) -> None:
-    """Note the server's time of arrival of some series."""
-    table.arrived[series] = now

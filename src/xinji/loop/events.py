@@ -1,0 +1,208 @@
+"""Writes what the rules find: events, the cases they open or join, the state of things.
+
+An event's id is made from rule, thing and onset, so finding the same episode again after a crash
+changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+
+from xinji.access.chain import sm3
+from xinji.loop.cases import CaseEngine
+from xinji.loop.clock import HouseClock
+from xinji.loop.rules import Found
+from xinji.model.observations import Source
+from xinji.model.rules import Rule, Silence
+from xinji.store.database import Database, Prepared
+from xinji.store.registry import Registry
+from xinji.store.schema import events, things
+
+STALE_US = 3600 * 1_000_000
+"""An episode that was found more than this after it happened is recorded but makes no work."""
+
+
+def event_id(found: Found) -> str:
+    """The id of an episode: the same one whenever and however often it is found."""
+    return sm3(f"{found.rule.id}|{found.subject}|{found.source}|{found.onset}".encode())[:24]
+
+
+class EventWriter:
+    """Used on the keeper thread."""
+
+    def __init__(
+        self, database: Database, registry: Registry, engine: CaseEngine, clock: HouseClock
+    ) -> None:
+        self._database, self._registry, self._engine = database, registry, engine
+        self._clock = clock
+        e = events.c
+        self._known = Prepared(
+            sa.select(e.case_id).where(e.id == sa.bindparam("event")), database.writer
+        )
+        self._insert = Prepared(sa.insert(events), database.writer)
+        self._end = Prepared(
+            sa.update(events)
+            .where(e.id == sa.bindparam("event"), e.ended_at.is_(None))
+            .values(
+                ended_at=sa.bindparam("ended"),
+                extreme=sa.bindparam("worst"),
+                revision=sa.bindparam("new_revision"),
+            ),
+            database.writer,
+        )
+        self._set_state = Prepared(
+            sa.update(things)
+            .where(things.c.id == sa.bindparam("thing"))
+            .values(state=sa.bindparam("new_state"), revision=sa.bindparam("new_revision")),
+            database.writer,
+        )
+        self._silence_rules: set[str] = set()
+        self._load()
+
+    def _load(self) -> None:
+        """Open events and unheard things, from the database."""
+        self._open: dict[str, dict[str, str]] = defaultdict(dict)
+        with self._database.reading() as connection:
+            for row in connection.execute(
+                sa.select(events.c.id, events.c.thing, events.c.rule).where(
+                    events.c.ended_at.is_(None)
+                )
+            ):
+                self._open[row.thing][row.id] = row.rule
+            self.unheard = set(
+                connection.execute(
+                    sa.select(things.c.id).where(things.c.state == "no data")
+                ).scalars()
+            )
+
+    def set_rules(self, rules: Iterable[Rule]) -> None:
+        """Know which rules mean silence."""
+        self._silence_rules = {rule.id for rule in rules if isinstance(rule.condition, Silence)}
+
+    def write(self, found: Iterable[Found], heard: Iterable[str] = ()) -> None:
+        """Record transitions, and things heard for the first time, in one transaction.
+
+        Raises:
+            StoreFull: nothing was recorded; memory is as on disk again.
+        """
+        try:
+            with self._database.writing():
+                for each in found:
+                    if each.opens:
+                        self._begin(each)
+                    else:
+                        self._finish(each)
+                for thing in heard:
+                    self.unheard.discard(thing)
+                    self._state(thing)
+        except Exception:
+            self._load()
+            self._engine.reload()
+            raise
+
+    def _begin(self, found: Found) -> None:
+        rule = found.rule
+        number = event_id(found)
+        cursor = self._database.cursor()
+        if self._known(cursor, event=number).fetchone() is not None:
+            return
+        now = self._clock.now()
+        source = Source(found.source).word
+        self._insert(
+            cursor,
+            id=number,
+            rule=rule.id,
+            thing=found.thing,
+            area=found.area,
+            started_at=found.onset,
+            detected_at=found.detected,
+            ended_at=None,
+            severity=rule.severity.value,
+            value=found.value,
+            extreme=found.extreme,
+            limit=found.bound,
+            source=source,
+            case_id=None,
+            revision=self._database.changed("events", number),
+        )
+        self._open[found.thing][number] = rule.id
+        self._state(found.thing)
+        if rule.case_class and now - found.detected <= STALE_US:
+            self._make_work(found, number, source)
+
+    def _make_work(self, found: Found, number: str, source: str) -> None:
+        """Attach the event to the open case of the same thing and class, or open one."""
+        rule = found.rule
+        case = self._engine.open_case(found.subject, rule.case_class)
+        if case is None:
+            place = self._registry.things.get(found.thing)
+            name = place.name if place else self._area_name(found.area)
+            case = self._engine.open(
+                rule.case_class,
+                title=f"{name} · {rule.title.zh}",
+                thing=found.thing,
+                area=found.area,
+                severity=rule.severity.value,
+                source=source,
+                indicator=found.indicator or None,
+                evidence={
+                    "event": number,
+                    "rule": rule.id,
+                    "value": found.value,
+                    "limit": found.bound,
+                },
+            )
+        with self._database.writing() as connection:
+            connection.execute(sa.update(events).where(events.c.id == number).values(case_id=case))
+        self._engine.signal(case)
+
+    def _area_name(self, code: str) -> str:
+        area = self._registry.areas.get(code)
+        return area.title.zh if area else code
+
+    def _finish(self, found: Found) -> None:
+        number = event_id(found)
+        self.end(number, found.thing, found.at, found.extreme)
+
+    def end(self, number: str, thing: str, at: int, extreme: float | None) -> None:
+        """End an open event, in the open transaction."""
+        cursor = self._database.cursor()
+        done = self._end(
+            cursor,
+            event=number,
+            ended=at,
+            worst=extreme,
+            new_revision=self._database.changed("events", number),
+        )
+        if not done.rowcount:
+            return
+        self._open[thing].pop(number, None)
+        self._state(thing)
+        case = self._known(cursor, event=number).fetchone()[0]
+        if case is not None:
+            self._engine.signal(case)
+
+    def _state(self, thing: str) -> None:
+        """Write a thing's state from its open events."""
+        if thing not in self._registry.things:
+            return
+        rules = self._open[thing].values()
+        if any(rule in self._silence_rules for rule in rules):
+            state = "silent"
+        elif rules:
+            state = "alarm"
+        else:
+            state = "good"
+        self._set_state(
+            self._database.cursor(),
+            thing=thing,
+            new_state=state,
+            new_revision=self._database.changed("things", thing),
+        )
+
+    def open_events(self) -> list[tuple[str, str, str]]:
+        """(id, thing, rule) of every open event."""
+        return [(n, thing, rule) for thing, each in self._open.items() for n, rule in each.items()]

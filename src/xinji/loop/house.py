@@ -1,0 +1,317 @@
+"""A running house: the parts put together, started, kept turning, and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import sqlalchemy as sa
+
+from xinji.access.audit import Audit
+from xinji.access.credentials import Credentials
+from xinji.access.identity import Identity
+from xinji.loop.cases import CaseEngine
+from xinji.loop.clock import HouseClock
+from xinji.loop.device_fault import DEVICE_DATA, DEVICE_FAULT, DEVICE_SILENT
+from xinji.loop.events import EventWriter
+from xinji.loop.indicators import Figures
+from xinji.loop.indicators import check as check_indicator
+from xinji.loop.ingest import Ingest
+from xinji.loop.rules import RuleEngine
+from xinji.model.cases import CaseClass, CaseType
+from xinji.model.observations import Source
+from xinji.model.rules import Rule, Silence
+from xinji.model.system import System
+from xinji.store.database import Database
+from xinji.store.duck import DuckObservations
+from xinji.store.folder import Folder
+from xinji.store.mirror import Mirror
+from xinji.store.observations import Appended, Rows, StoreError
+from xinji.store.registry import Registry
+from xinji.store.schema import events, refusals
+from xinji.store.schema import rules as rules_table
+
+log = logging.getLogger(__name__)
+
+DAY_US = 86_400 * 1_000_000
+HOUR_US = 3_600 * 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How long data are kept. Raw rows are folded to hours before they go."""
+
+    raw_days: int = 400
+    hourly_days: int = 3_650
+    refusals: int = 100_000
+
+
+class House:
+    """Everything of one district, on one data folder.
+
+    Args:
+        data: the folder; made when missing.
+        systems: declarations, from `xinji.systems.discover`.
+        case_types, case_classes: those that belong to no system (supervision of the plan).
+
+    Raises:
+        FolderError, StoreError: the folder is in use, or a file in it is not ours.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        systems: Sequence[System],
+        *,
+        case_types: Iterable[CaseType] = (),
+        case_classes: Iterable[CaseClass] = (),
+        policy: Policy | None = None,
+        database_url: str = "",
+    ) -> None:
+        self.systems = tuple(systems)
+        self.policy = policy or Policy()
+        self.clock = HouseClock()
+        self.folder = Folder(data)
+        try:
+            self.database = Database(database_url or f"sqlite:///{self.folder.registry}")
+            self.store = DuckObservations(self.folder.observations)
+        except BaseException:
+            self.folder.close()
+            raise
+        self.registry = Registry(
+            self.database, [kind for system in systems for kind in system.kinds]
+        )
+        self.audit = Audit(self.database, self.folder.checkpoints)
+        self.identity = Identity(self.database, self.audit, self.clock.seconds)
+        self.credentials = Credentials(self.database, self.audit)
+        self.cases = CaseEngine(
+            self.database,
+            self.audit,
+            self.clock,
+            [DEVICE_FAULT, *case_types, *(t for s in systems for t in s.case_types)],
+            [
+                DEVICE_SILENT,
+                DEVICE_DATA,
+                *case_classes,
+                *(c for s in systems for c in s.case_classes),
+            ],
+        )
+        self.mirror = Mirror(self.database, self.store)
+        indicators = [each for system in systems for each in system.indicators]
+        for indicator in indicators:
+            check_indicator(indicator)
+        self.figures = Figures(self.store, self.mirror, indicators)
+        self.writer = EventWriter(self.database, self.registry, self.cases, self.clock)
+        self.rules = RuleEngine(self.registry, self.store.table)
+        self.ingest = Ingest(
+            self.store, self.registry, self.database, self.clock, self._after_commit
+        )
+        self._listening: list[Callable[[Rows], None]] = []
+        self._saved_commit = -1
+        self._behind = False
+        self._attached = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._chores: list[tuple[float, float, Callable[[], Awaitable[None]]]] = []
+        self.set_rules()
+        self._catch_up()
+
+    # -- rules ------------------------------------------------------------------------------
+
+    def all_rules(self) -> list[Rule]:
+        """Rules declared by systems, with an operator's stored ones over them (same id wins)."""
+        known = {rule.id: rule for system in self.systems for rule in system.rules}
+        with self.database.reading() as connection:
+            for definition in connection.execute(sa.select(rules_table.c.definition)).scalars():
+                rule = msgspec.convert(definition, Rule)
+                known[rule.id] = rule
+        return list(known.values())
+
+    def set_rules(self) -> None:
+        """Compile the rules; on the keeper thread once the house runs."""
+        rules = self.all_rules()
+        self.rules.set_rules(rules)
+        self.writer.set_rules(rules)
+
+    async def recompile(self) -> None:
+        """Take over a changed rule while running."""
+
+        def change() -> None:
+            self.set_rules()
+            self._close_orphans()
+
+        await asyncio.get_running_loop().run_in_executor(self.ingest.keeper, change)
+
+    def _catch_up(self) -> None:
+        """Bring rules and events up to the last commit: snapshot, then the rows after it."""
+        self.rules.table = self.store.table
+        commit = self.rules.load(self.folder.rule_state)
+        if commit > self.store.commit:
+            log.warning("rule state is ahead of the store; it is rebuilt")
+            self.rules.forget()
+            commit = 0
+        for batch in self.store.since(commit):
+            found = self.rules.observe(
+                batch.column("series").to_numpy().astype(np.int32, copy=False),
+                batch.column("time").to_numpy(),
+                batch.column("value").to_numpy(),
+            )
+            self.writer.write(found, self._heard())
+        open_silences = self._open_silences()
+        self.rules.resume_silence(self.clock.now(), open_silences)
+        self._close_orphans()
+        self._behind = False
+
+    def _open_silences(self) -> dict[tuple[str, str, int], int]:
+        silence = {r.id for r in self.rules.rules if isinstance(r.condition, Silence)}
+        with self.database.reading() as connection:
+            rows = connection.execute(
+                sa.select(
+                    events.c.rule, events.c.thing, events.c.source, events.c.started_at
+                ).where(events.c.ended_at.is_(None))
+            )
+            return {(r[0], r[1], int(Source.of(r[2]))): r[3] for r in rows if r[0] in silence}
+
+    def _close_orphans(self) -> None:
+        """End open events that no rule holds open any more (rule removed or changed)."""
+        active = self.rules.active()
+        now = self.clock.now()
+        with self.database.reading() as connection:
+            rows = connection.execute(
+                sa.select(events).where(events.c.ended_at.is_(None), ~events.c.rule.like("plan.%"))
+            ).all()
+        with self.database.writing():
+            for row in rows:
+                area = "" if row.thing else row.area
+                if (row.rule, row.thing, area, int(Source.of(row.source))) not in active:
+                    self.writer.end(row.id, row.thing, now, row.extreme)
+
+    def _heard(self) -> list[str]:
+        """Things whose first row is among the series attached since the last call."""
+        names = self.store.table.names
+        first, self._attached = self._attached, len(names)
+        unheard = self.writer.unheard
+        return [thing for thing, _, _ in names[first:] if thing in unheard]
+
+    def _after_commit(self, appended: Appended, rows: Rows) -> None:
+        if self._behind:
+            self._catch_up()
+        else:
+            try:
+                found = self.rules.observe(rows.series, rows.times, rows.values)
+                heard = self._heard()
+                if found or heard:
+                    self.writer.write(found, heard)
+            except StoreError:
+                self._behind = True
+                raise
+        for listener in self._listening:
+            listener(rows)
+
+    def listen(self, listener: Callable[[Rows], None]) -> None:
+        """Call `listener` on the keeper thread with the rows of every commit."""
+        self._listening.append(listener)
+
+    # -- turning ----------------------------------------------------------------------------
+
+    def every(self, seconds: float, chore: Callable[[], Awaitable[None]], first: float) -> None:
+        """Run `chore` after `first` seconds and then every `seconds`, while the house runs."""
+        self._chores.append((first, seconds, chore))
+
+    async def start(self) -> None:
+        """Start turning."""
+        self.every(1.0, self._tick, 1.0)
+        self.every(15.0, self._save, 15.0)
+        self.every(60.0, self._checkpoint, 60.0)
+        self.every(86_400.0, self._retain, 3_600.0)
+        self._run(self.ingest.run())
+        for first, seconds, chore in self._chores:
+            self._run(_repeat(first, seconds, chore))
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(work))
+
+    async def _on_keeper(self, work: Callable[[], Any]) -> None:
+        await asyncio.get_running_loop().run_in_executor(self.ingest.keeper, work)
+
+    async def _tick(self) -> None:
+        await self._on_keeper(self.turn)
+
+    def turn(self) -> None:
+        """Silence and timers, on the keeper thread; once a second while the house runs."""
+        if self._behind:
+            self._catch_up()
+        found = self.rules.listen(self.clock.now())
+        if found:
+            self.writer.write(found)
+        self.cases.run_timers()
+
+    async def _save(self) -> None:
+        await self._on_keeper(self.save)
+
+    def save(self) -> None:
+        """Write the rules' snapshot when rows came since the last."""
+        if self._behind or self.store.commit == self._saved_commit:
+            return
+        try:
+            self.rules.save(self.folder.rule_state, self.store.commit)
+        except OSError as error:
+            log.warning("rule state not saved: %s", error)
+            return
+        self._saved_commit = self.store.commit
+
+    async def _checkpoint(self) -> None:
+        await self._on_keeper(self.audit.checkpoint)
+
+    async def _retain(self) -> None:
+        await self._on_keeper(self.retain)
+
+    def retain(self) -> None:
+        """Apply the policy: fold old raw rows to hours, drop old hours and old refusals."""
+        now = self.clock.now()
+        self.save()
+        before = (now - self.policy.raw_days * DAY_US) // HOUR_US * HOUR_US
+        self.store.fold(before)
+        self.store.forget_hourly(now - self.policy.hourly_days * DAY_US)
+        with self.database.writing() as connection:
+            newest = connection.execute(sa.select(sa.func.max(refusals.c.id))).scalar() or 0
+            connection.execute(
+                sa.delete(refusals).where(refusals.c.id <= newest - self.policy.refusals)
+            )
+
+    async def stop(self) -> None:
+        """Stop turning, write what is in memory, give the folder back."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        await self._on_keeper(self.save)
+        self.close()
+
+    def close(self) -> None:
+        """Close the files of a house that does not turn (any more)."""
+        self.ingest.keeper.shutdown(wait=True)
+        try:
+            self.audit.checkpoint()
+        except (StoreError, OSError) as error:
+            log.warning("no last checkpoint: %s", error)
+        self.store.close()
+        self.database.close()
+        self.folder.close()
+
+
+async def _repeat(first: float, seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
+    await asyncio.sleep(first)
+    while True:
+        try:
+            await chore()
+        except StoreError as error:
+            log.error("put off: %s", error)
+        except Exception:
+            log.exception("a chore of the house failed; it is tried again")
+        await asyncio.sleep(seconds)

@@ -1,0 +1,321 @@
+"""The door of the loop: resolve, group commit, answer, then rules.
+
+Everything that arrived during the last commit goes into the next one; no timer. A sender is
+answered only after the commit that holds its rows, and after the record of its refused ones.
+One thread, the keeper, does everything that writes observations and runs rules.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from xinji.loop.clock import HouseClock
+from xinji.model.observations import Reason, Receipt, Refusal
+from xinji.store.database import Database, Prepared
+from xinji.store.duck import DuckObservations
+from xinji.store.observations import Appended, Rows, StoreError
+from xinji.store.registry import Registry
+from xinji.store.schema import refusals
+from xinji.store.series import BAD_RANGE, BAD_TIME, FUTURE, NOT_FINITE, check
+from xinji.wire.inlet import Batch, Device
+
+log = logging.getLogger(__name__)
+
+FUTURE_LIMIT_SECONDS = 300
+EARLIEST = 0
+"""1970: an earlier time is a device whose clock was never set."""
+
+QUEUE_ROWS = 2_000_000
+REFUSALS_KEPT_PER_BATCH = 20
+
+_REASONS = {
+    NOT_FINITE: (Reason.NOT_FINITE, "value is not a finite number"),
+    BAD_RANGE: (Reason.OUT_OF_RANGE, "value is outside the property's range"),
+    FUTURE: (Reason.FUTURE, f"time is more than {FUTURE_LIMIT_SECONDS} s after the server's clock"),
+    BAD_TIME: (Reason.BAD_TIME, "time is before 1970"),
+}
+
+Waiting = tuple[Batch, Callable[[Receipt], None]]
+
+
+class AfterCommit(Protocol):
+    """What runs on the keeper thread after each commit, when its senders have been answered."""
+
+    def __call__(self, appended: Appended, rows: Rows) -> None:
+        """`rows` are those of the commit, in order of arrival."""
+        ...
+
+
+@dataclass(slots=True)
+class Counters:
+    """Totals since the start."""
+
+    stored: int = 0
+    repeated: int = 0
+    refused: dict[Reason, int] = field(default_factory=dict)
+    commits: int = 0
+    failures: int = 0
+    last_at: int = 0
+
+    @property
+    def refused_total(self) -> int:
+        """All refused records."""
+        return sum(self.refused.values())
+
+
+class Ingest:
+    """See `xinji.wire.inlet.Inlet`."""
+
+    def __init__(
+        self,
+        store: DuckObservations,
+        registry: Registry,
+        database: Database,
+        clock: HouseClock,
+        after_commit: AfterCommit,
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._database = database
+        self._clock = clock
+        self._after_commit = after_commit
+        self._waiting: list[Waiting] = []
+        self._rows_waiting = 0
+        self._wake = asyncio.Event()
+        self._insert_refusal = Prepared(
+            refusals.insert().values(at=0, sender="", reason="", detail=""), database.writer
+        )
+        self._states: dict[int, dict[str, float]] = {}
+        self.keeper = ThreadPoolExecutor(1, thread_name_prefix="keeper")
+        self.counters = Counters()
+        self._stamped_to = 0
+        self.read_only = ""
+
+    def resolve(self, device: Device, thing: str, name: str) -> int | Reason:
+        """See `Inlet`."""
+        if not device.may_write(thing):
+            return Reason.NOT_PERMITTED
+        number = self._store.table.numbers.get((thing, name, device.source))
+        if number is not None and number in self._states:
+            return number
+        if thing not in self._registry.things:
+            return Reason.UNKNOWN_THING
+        known = self._registry.property_of(thing, name)
+        if known is None:
+            return Reason.UNKNOWN_PROPERTY
+        number = self._store.series_number(thing, name, device.source)
+        self._store.table.limit(number, known.minimum, known.maximum)
+        words = {}
+        for value, title in enumerate(known.states):
+            words[title.zh] = words[title.en] = float(value)
+        self._states[number] = words
+        return number
+
+    def states(self, series: int) -> dict[str, float] | None:
+        """See `Inlet`."""
+        return self._states.get(series) or None
+
+    def submit(self, batch: Batch, done: Callable[[Receipt], None]) -> None:
+        """See `Inlet`."""
+        self._waiting.append((batch, done))
+        self._rows_waiting += len(batch.series) + len(batch.refused)
+        self._wake.set()
+
+    def full(self) -> bool:
+        """See `Inlet`."""
+        return self._rows_waiting > QUEUE_ROWS
+
+    async def run(self) -> None:
+        """Commit until cancelled; the last commit is finished first."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            waiting, self._waiting = self._waiting, []
+            if waiting:
+                work = loop.run_in_executor(self.keeper, self._commit_all, waiting, loop)
+                await asyncio.shield(work)
+
+    def _commit_all(self, waiting: list[Waiting], loop: asyncio.AbstractEventLoop) -> None:
+        """On the keeper: one commit for all batches without a name, one for each with one."""
+        groups = [[each] for each in waiting if each[0].batch_id]
+        plain = [each for each in waiting if not each[0].batch_id]
+        if plain:
+            groups.insert(0, plain)
+        for group in groups:
+            try:
+                self._commit(group, loop)
+            except Exception:
+                log.exception("a commit failed in an unforeseen way; its senders are told")
+                self._answer(
+                    group, [Receipt(failure="the server failed") for _ in group], loop, failed=True
+                )
+
+    def _commit(self, group: list[Waiting], loop: asyncio.AbstractEventLoop) -> None:
+        now = self._stamped_to = max(self._clock.now(), self._stamped_to + 1)
+        batches = [batch for batch, _ in group]
+        lengths = [len(batch.series) for batch in batches]
+        rows, owner = _gather(batches, lengths, now)
+        self._stamped_to += len(rows)
+        table = self._store.table
+        codes = np.zeros(len(rows), np.uint8)
+        latest = now + FUTURE_LIMIT_SECONDS * 1_000_000
+        faults = check(
+            rows.series, rows.times, rows.values, table.low, table.high, EARLIEST, latest, codes
+        )
+        refused = [list(batch.refused) for batch in batches]
+        if faults:
+            starts = np.cumsum([0, *lengths[:-1]])
+            for at in np.flatnonzero(codes).tolist():
+                which = int(owner[at])
+                batch = batches[which]
+                index = at - int(starts[which])
+                reason, detail = _REASONS[int(codes[at])]
+                shown = batch.indexes[index] if batch.indexes is not None else index
+                name = self._store.table.names[int(rows.series[at])]
+                refused[which].append(
+                    Refusal(
+                        int(shown), reason, f"{name[0]}/{name[1]} {rows.values[at]:g}: {detail}"
+                    )
+                )
+            sound = codes == 0
+            rows = Rows(
+                rows.series[sound], rows.times[sound], rows.values[sound], rows.qualities[sound]
+            )
+            owner = owner[sound]
+        try:
+            appended = self._store.append(rows, batches[0].batch_id) if len(rows) else None
+            self._record_refusals(batches, refused, now)
+        except StoreError as error:
+            log.error("not stored: %s", error)
+            self.read_only = str(error)
+            self._answer(group, [Receipt(failure=str(error)) for _ in group], loop, failed=True)
+            return
+        self.read_only = ""
+        receipts = _receipts(batches, owner, appended, refused)
+        self._count(receipts, now)
+        self._answer(group, receipts, loop)
+        if appended is not None and len(rows):
+            table.arrived[rows.series] = now
+            try:
+                self._after_commit(appended, rows)
+            except StoreError as error:
+                # The rows are safe; the rules catch up from the store at their next turn.
+                log.error("rules are behind: %s", error)
+
+    def _record_refusals(
+        self, batches: list[Batch], refused: list[list[Refusal]], now: int
+    ) -> None:
+        """Write the refused records down before their sender is answered."""
+        if not any(refused):
+            return
+        with self._database.writing():
+            cursor = self._database.cursor()
+            for batch, each in zip(batches, refused, strict=True):
+                shown = each[:REFUSALS_KEPT_PER_BATCH]
+                for refusal in shown:
+                    self._insert_refusal(
+                        cursor,
+                        at=now,
+                        sender=batch.sender[:64],
+                        reason=refusal.reason.value,
+                        detail=refusal.detail[:300],
+                    )
+                if len(each) > len(shown):
+                    self._insert_refusal(
+                        cursor,
+                        at=now,
+                        sender=batch.sender[:64],
+                        reason=Reason.TOO_MANY.value,
+                        detail=f"{len(each) - len(shown)} more refused records of the same batch",
+                    )
+
+    def _count(self, receipts: list[Receipt], now: int) -> None:
+        counters = self.counters
+        counters.commits += 1
+        counters.last_at = now
+        for receipt in receipts:
+            counters.stored += receipt.stored
+            counters.repeated += receipt.repeated
+            for refusal in receipt.refused:
+                counters.refused[refusal.reason] = counters.refused.get(refusal.reason, 0) + 1
+
+    def _answer(
+        self,
+        group: list[Waiting],
+        receipts: list[Receipt],
+        loop: asyncio.AbstractEventLoop,
+        *,
+        failed: bool = False,
+    ) -> None:
+        if failed:
+            self.counters.failures += len(group)
+
+        def answer() -> None:
+            for (batch, done), receipt in zip(group, receipts, strict=True):
+                self._rows_waiting -= len(batch.series) + len(batch.refused)
+                try:
+                    done(receipt)
+                except Exception:
+                    log.exception("a sender could not be answered")
+
+        loop.call_soon_threadsafe(answer)
+
+
+def _gather(
+    batches: list[Batch], lengths: list[int], now: int
+) -> tuple[Rows, np.ndarray[tuple[int], np.dtype[np.int32]]]:
+    """All rows of some batches, and the batch that each belongs to."""
+    owner = np.repeat(np.arange(len(batches), dtype=np.int32), lengths)
+
+    def column(name: str, dtype: type) -> Any:
+        parts: list[Any] = [np.asarray(getattr(batch, name), dtype) for batch in batches]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    times = column("times", np.int64)
+    unstamped = np.flatnonzero(times == 0)
+    if len(unstamped):
+        # One microsecond apart: two values of one series in one commit are two observations.
+        times = times.copy()
+        times[unstamped] = now + np.arange(len(unstamped))
+    qualities = np.concatenate(
+        [
+            np.zeros(length, np.uint8)
+            if batch.qualities is None
+            else np.asarray(batch.qualities, np.uint8)
+            for batch, length in zip(batches, lengths, strict=True)
+        ]
+    )
+    rows = Rows(column("series", np.int32), times, column("values", np.float64), qualities)
+    return rows, owner
+
+
+def _receipts(
+    batches: list[Batch],
+    owner: np.ndarray[tuple[int], np.dtype[np.int32]],
+    appended: Appended | None,
+    refused: list[list[Refusal]],
+) -> list[Receipt]:
+    """What each sender is told. Repeated rows are counted for the commit, and shared out."""
+    counts = np.bincount(owner, minlength=len(batches)).tolist()
+    repeated = [0] * len(batches)
+    if appended is not None and appended.repeated:
+        if len(batches) == 1:
+            repeated = [appended.repeated]
+        else:
+            late = np.bincount(owner[~appended.fresh], minlength=len(batches)).tolist()
+            left = appended.repeated
+            for i, n in enumerate(late):
+                repeated[i] = min(left, n)
+                left -= repeated[i]
+    return [
+        Receipt(stored=counts[i] - repeated[i], repeated=repeated[i], refused=tuple(refused[i]))
+        for i in range(len(batches))
+    ]

@@ -1,0 +1,197 @@
+"""The registry: areas, kinds and things; checked on the way in, in memory for the hot path."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from xinji.model.things import RESERVED_THING_IDS, THING_ID, Area, AreaLevel, Kind, Property, Thing
+from xinji.model.title import Title
+from xinji.store.database import Database
+from xinji.store.places import Places, cell_of
+from xinji.store.schema import areas as areas_table
+from xinji.store.schema import things as things_table
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "text": (str,),
+    "number": (int, float),
+    "integer": (int,),
+    "boolean": (bool,),
+}
+
+
+class Invalid(ValueError):
+    """A thing that breaks a rule: the field, the rule, and the value."""
+
+    def __init__(self, field: str, rule: str, value: Any = None) -> None:
+        super().__init__(f"{field}: {rule}")
+        self.field, self.rule, self.value = field, rule, value
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the loop needs of a thing."""
+
+    kind: str
+    name: str
+    area: str
+    longitude: float
+    latitude: float
+    source: str
+
+
+class Registry:
+    """Areas, kinds and things of a house. Safe to read from any thread."""
+
+    def __init__(self, database: Database, kinds: Iterable[Kind]) -> None:
+        self._database = database
+        self.kinds: dict[str, Kind] = {kind.name: kind for kind in kinds}
+        self.properties: dict[tuple[str, str], Property] = {
+            (kind.name, each.name): each for kind in self.kinds.values() for each in kind.properties
+        }
+        self.areas: dict[str, Area] = {}
+        self.things: dict[str, Place] = {}
+        with database.reading() as connection:
+            for row in connection.execute(sa.select(areas_table)):
+                self.areas[row.code] = Area(
+                    code=row.code,
+                    level=AreaLevel(row.level),
+                    title=Title(row.title_zh, row.title_en),
+                    parent=row.parent,
+                    area_km2=row.area_km2,
+                    geometry=row.geometry,
+                )
+            t = things_table.c
+            for row in connection.execute(
+                sa.select(t.id, t.kind, t.name, t.area, t.longitude, t.latitude, t.source)
+            ):
+                self.things[row.id] = Place(*row[1:])
+        self.places = Places(self.areas.values())
+
+    def put_areas(self, areas: Sequence[Area]) -> None:
+        """Add or replace areas. Raises ValueError for an invalid polygon."""
+        merged = self.areas | {area.code: area for area in areas}
+        places = Places(merged.values())
+        with self._database.writing() as connection:
+            for area in areas:
+                if self.areas.get(area.code) == area:
+                    continue
+                connection.execute(sa.delete(areas_table).where(areas_table.c.code == area.code))
+                connection.execute(
+                    sa.insert(areas_table).values(
+                        code=area.code,
+                        level=area.level.value,
+                        title_zh=area.title.zh,
+                        title_en=area.title.en,
+                        parent=area.parent,
+                        area_km2=area.area_km2,
+                        geometry=area.geometry,
+                        revision=self._database.changed("areas", area.code),
+                    )
+                )
+        self.areas, self.places = merged, places
+
+    def check(self, thing: Thing) -> Thing:
+        """The thing with its area filled in. Raises Invalid."""
+        if not THING_ID.fullmatch(thing.id) or thing.id in RESERVED_THING_IDS:
+            raise Invalid("id", "1 to 128 letters, digits, '.', '_', ':' or '-'", thing.id)
+        kind = self.kinds.get(thing.kind)
+        if kind is None:
+            raise Invalid("kind", f"unknown; one of {', '.join(sorted(self.kinds))}", thing.kind)
+        if not -180 <= thing.longitude <= 180:
+            raise Invalid("longitude", "degrees from -180 to 180", thing.longitude)
+        if not -90 <= thing.latitude <= 90:
+            raise Invalid("latitude", "degrees from -90 to 90", thing.latitude)
+        if not thing.name or len(thing.name) > 200:
+            raise Invalid("name", "1 to 200 characters", thing.name[:40])
+        if thing.area and thing.area not in self.areas:
+            raise Invalid("area", "unknown code", thing.area)
+        if thing.source not in ("measured", "replayed", "simulated"):
+            raise Invalid("source", "measured, replayed or simulated", thing.source)
+        known = {attribute.name: attribute for attribute in kind.attributes}
+        for name, value in thing.attributes.items():
+            attribute = known.get(name)
+            if attribute is None:
+                raise Invalid(f"attributes.{name}", f"not an attribute of {kind.name}", value)
+            wrong = not isinstance(value, _TYPES[attribute.type]) or (
+                isinstance(value, bool) and attribute.type != "boolean"
+            )
+            if wrong:
+                raise Invalid(f"attributes.{name}", f"a {attribute.type}", value)
+            if attribute.choices and value not in attribute.choices:
+                raise Invalid(f"attributes.{name}", f"one of {', '.join(attribute.choices)}", value)
+        for attribute in kind.attributes:
+            if attribute.required and attribute.name not in thing.attributes:
+                raise Invalid(f"attributes.{attribute.name}", "required")
+        if not thing.area:
+            area = self.places.areas_of(thing.longitude, thing.latitude)[0]
+            thing = msgspec.structs.replace(thing, area=area)
+        return thing
+
+    def put(self, things: Sequence[Thing]) -> tuple[int, int]:
+        """Register or update checked things in one transaction; returns (created, updated)."""
+        t = things_table
+        created = updated = 0
+        with self._database.writing() as connection:
+            for thing in things:
+                values = {
+                    "kind": thing.kind,
+                    "name": thing.name,
+                    "longitude": thing.longitude,
+                    "latitude": thing.latitude,
+                    "area": thing.area,
+                    "owner": thing.owner,
+                    "attributes": thing.attributes,
+                    "source": thing.source,
+                    "h3": cell_of(thing.longitude, thing.latitude),
+                    "in_service_since": thing.in_service_since,
+                    "retired_at": thing.retired_at,
+                    "revision": self._database.changed("things", thing.id),
+                }
+                if thing.id in self.things:
+                    updated += 1
+                    connection.execute(sa.update(t).where(t.c.id == thing.id).values(values))
+                else:
+                    created += 1
+                    connection.execute(sa.insert(t).values(id=thing.id, state="no data", **values))
+                self._box(connection, thing)
+        for thing in things:
+            self.things[thing.id] = Place(
+                thing.kind, thing.name, thing.area, thing.longitude, thing.latitude, thing.source
+            )
+        return created, updated
+
+    def _box(self, connection: sa.Connection, thing: Thing) -> None:
+        if connection.dialect.name != "sqlite":
+            return
+        connection.exec_driver_sql(
+            "insert or replace into things_box select number, ?, ?, ?, ? from things where id = ?",
+            (thing.longitude, thing.longitude, thing.latitude, thing.latitude, thing.id),
+        )
+
+    def property_of(self, thing: str, name: str) -> Property | None:
+        """The property of a registered thing, or None."""
+        place = self.things.get(thing)
+        return None if place is None else self.properties.get((place.kind, name))
+
+
+def in_box(west: float, south: float, east: float, north: float, dialect: str) -> Any:
+    """Condition on `things`: inside a box of degrees, by the R*Tree where there is one."""
+    if dialect == "sqlite":
+        box = sa.text(
+            "select number from things_box where west >= :w and east <= :e "
+            "and south >= :s and north <= :n"
+        ).bindparams(w=west, e=east, s=south, n=north)
+        return things_table.c.number.in_(box.columns(sa.column("number", sa.Integer)))
+    t = things_table.c
+    return sa.and_(t.longitude.between(west, east), t.latitude.between(south, north))
+
+
+def now_us() -> int:
+    """The server's clock, Unix microseconds."""
+    return int(time.time() * 1e6)
