@@ -57,12 +57,14 @@ class District:
 
     Attributes:
         code: official code (6 digits); the codes of its areas begin with it.
+        slug: short name in the Latin alphabet, the first part of the ids of its things.
         areas: the district itself, then its sub-districts.
         lines: roads, elevated roads, metro lines and water of the base map.
         illustrative: True when the geometry is a drawing and not a survey.
     """
 
     code: str
+    slug: str
     name: str
     title: Title
     time_zone: str
@@ -97,6 +99,11 @@ class District:
     def roads(self) -> dict[str, Line]:
         """Surface roads by name."""
         return {line.name: line for line in self.lines if line.layer == "road"}
+
+    @property
+    def road_names(self) -> tuple[str, ...]:
+        """Names of the surface roads, in the file's order."""
+        return tuple(self.roads)
 
     @cached_property
     def basemap(self) -> dict[str, Any]:
@@ -238,6 +245,7 @@ def load_district(path: Path | None = None) -> District:
     )
     return District(
         code=data["code"],
+        slug=data["slug"],
         name=data["name"],
         title=Title(**data["title"]),
         time_zone=data["time_zone"],

@@ -1,1 +1,1 @@
-"""TODO."""
+"""新设施: innovation facilities (tasks 4 to 11)."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""新网络: new-generation networks (tasks 1 to 3)."""

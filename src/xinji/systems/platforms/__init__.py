@@ -1,1 +1,1 @@
-"""TODO."""
+"""新平台: integrated platforms (tasks 12 to 17)."""

@@ -1,0 +1,20 @@
+"""Where 5G reaches: base stations, indoor distribution, drive tests."""
+
+from __future__ import annotations
+
+from xinji.model.system import System
+from xinji.model.title import Title
+from xinji.systems.network.coverage.indicators import INDICATORS
+from xinji.systems.network.coverage.kinds import KINDS
+from xinji.systems.network.coverage.rules import CASE_CLASSES, RULES
+
+SYSTEM = System(
+    name="network.coverage",
+    title=Title("5G覆盖", "5G coverage"),
+    family="network",
+    tasks=(1,),
+    kinds=KINDS,
+    rules=RULES,
+    case_classes=CASE_CLASSES,
+    indicators=INDICATORS,
+)

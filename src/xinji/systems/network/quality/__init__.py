@@ -1,0 +1,20 @@
+"""What users get from the network: perceived rate on mobile and fixed lines, IPv6."""
+
+from __future__ import annotations
+
+from xinji.model.system import System
+from xinji.model.title import Title
+from xinji.systems.network.quality.indicators import INDICATORS
+from xinji.systems.network.quality.kinds import KINDS
+from xinji.systems.network.quality.rules import CASE_CLASSES, RULES
+
+SYSTEM = System(
+    name="network.quality",
+    title=Title("网络质量", "Network quality"),
+    family="network",
+    tasks=(1,),
+    kinds=KINDS,
+    rules=RULES,
+    case_classes=CASE_CLASSES,
+    indicators=INDICATORS,
+)

@@ -1,0 +1,20 @@
+"""Air, weather and rain at the environment stations."""
+
+from __future__ import annotations
+
+from xinji.model.system import System
+from xinji.model.title import Title
+from xinji.systems.terminals.environment.indicators import INDICATORS
+from xinji.systems.terminals.environment.kinds import KINDS
+from xinji.systems.terminals.environment.rules import CASE_CLASSES, RULES
+
+SYSTEM = System(
+    name="terminals.environment",
+    title=Title("环境感知", "Environment"),
+    family="terminals",
+    tasks=(17, 18),
+    kinds=KINDS,
+    rules=RULES,
+    case_classes=CASE_CLASSES,
+    indicators=INDICATORS,
+)

@@ -1,0 +1,20 @@
+"""Guidance screens of three levels."""
+
+from __future__ import annotations
+
+from xinji.model.system import System
+from xinji.model.title import Title
+from xinji.systems.terminals.guidance.indicators import INDICATORS
+from xinji.systems.terminals.guidance.kinds import KINDS
+from xinji.systems.terminals.guidance.rules import CASE_CLASSES, RULES
+
+SYSTEM = System(
+    name="terminals.guidance",
+    title=Title("停车诱导", "Parking guidance"),
+    family="terminals",
+    tasks=(20,),
+    kinds=KINDS,
+    rules=RULES,
+    case_classes=CASE_CLASSES,
+    indicators=INDICATORS,
+)

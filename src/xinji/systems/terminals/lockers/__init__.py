@@ -1,0 +1,20 @@
+"""Meal lockers."""
+
+from __future__ import annotations
+
+from xinji.model.system import System
+from xinji.model.title import Title
+from xinji.systems.terminals.lockers.indicators import INDICATORS
+from xinji.systems.terminals.lockers.kinds import KINDS
+from xinji.systems.terminals.lockers.rules import CASE_CLASSES, RULES
+
+SYSTEM = System(
+    name="terminals.lockers",
+    title=Title("末端配送", "Last-metre delivery"),
+    family="terminals",
+    tasks=(21,),
+    kinds=KINDS,
+    rules=RULES,
+    case_classes=CASE_CLASSES,
+    indicators=INDICATORS,
+)

@@ -1,0 +1,20 @@
+"""Public car parks and roadside bays."""
+
+from __future__ import annotations
+
+from xinji.model.system import System
+from xinji.model.title import Title
+from xinji.systems.terminals.parking.indicators import INDICATORS
+from xinji.systems.terminals.parking.kinds import KINDS
+from xinji.systems.terminals.parking.rules import CASE_CLASSES, RULES
+
+SYSTEM = System(
+    name="terminals.parking",
+    title=Title("智慧停车", "Parking"),
+    family="terminals",
+    tasks=(20,),
+    kinds=KINDS,
+    rules=RULES,
+    case_classes=CASE_CLASSES,
+    indicators=INDICATORS,
+)

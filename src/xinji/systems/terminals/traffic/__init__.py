@@ -1,0 +1,20 @@
+"""Flow and speed at the checkpoint sections."""
+
+from __future__ import annotations
+
+from xinji.model.system import System
+from xinji.model.title import Title
+from xinji.systems.terminals.traffic.indicators import INDICATORS
+from xinji.systems.terminals.traffic.kinds import KINDS
+from xinji.systems.terminals.traffic.rules import CASE_CLASSES, RULES
+
+SYSTEM = System(
+    name="terminals.traffic",
+    title=Title("道路交通", "Road traffic"),
+    family="terminals",
+    tasks=(20,),
+    kinds=KINDS,
+    rules=RULES,
+    case_classes=CASE_CLASSES,
+    indicators=INDICATORS,
+)

@@ -1,0 +1,20 @@
+"""Forward warehouses with cold rooms."""
+
+from __future__ import annotations
+
+from xinji.model.system import System
+from xinji.model.title import Title
+from xinji.systems.terminals.warehouses.indicators import INDICATORS
+from xinji.systems.terminals.warehouses.kinds import KINDS
+from xinji.systems.terminals.warehouses.rules import CASE_CLASSES, RULES
+
+SYSTEM = System(
+    name="terminals.warehouses",
+    title=Title("生鲜前置仓", "Fresh-food warehouses"),
+    family="terminals",
+    tasks=(22,),
+    kinds=KINDS,
+    rules=RULES,
+    case_classes=CASE_CLASSES,
+    indicators=INDICATORS,
+)
