@@ -69,7 +69,7 @@ function label(
       'text-offset': layer === 'metro-station' ? [0, 0.5] : [0, 0],
       'text-max-width': 8,
     },
-    paint: { 'text-color': color, 'text-halo-color': '#ffffff', 'text-halo-width': 1.4 },
+    paint: { 'text-color': color, 'text-halo-color': '#ffffff', 'text-halo-width': 1.8 },
   }
 }
 

@@ -3,6 +3,7 @@ import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
 import 'maplibre-gl/dist/maplibre-gl.css'
 import { watch, type WatchStopHandle } from 'vue'
 import { district } from '@/api/district'
+import { RequestError } from '@/api/request'
 import { language, t } from '@/language'
 import { basemapStyle, IDEOGRAPH_FONTS, LABEL_LAYERS, readBasemap } from './basemap'
 
@@ -28,7 +29,7 @@ export async function createMap(container: HTMLElement): Promise<Map> {
   })
   map.touchZoomRotate.disableRotation()
   map.addControl(new NavigationControl({ showCompass: false }), 'top-right')
-  map.addControl(new ScaleControl({ unit: 'metric' }), 'bottom-right')
+  map.addControl(new ScaleControl({ unit: 'metric' }), 'bottom-left')
   if (district.value?.illustrative) {
     map.addControl(new AttributionControl({ compact: false, customAttribution: t('app.illustrative') }))
   }
@@ -47,6 +48,11 @@ export function followLanguage(map: Map): WatchStopHandle {
     },
     { immediate: true },
   )
+}
+
+/** Why there is no map, for a person: the base map did not come, or the browser cannot draw. */
+export function mapFailure(problem: unknown): string {
+  return problem instanceof RequestError ? `${t('common.failed')}: ${problem.message}` : t('map.failed')
 }
 
 /** The view of the whole district. */

@@ -28,7 +28,7 @@ function radius(extra: number): ExpressionSpecification {
   return ['interpolate', ['linear'], ['zoom'], 11, size(1.8, 4), 13.5, size(3.2, 6), 14.5, size(7.5, 9.5), 18, size(11, 13)]
 }
 
-/** Adds the layers of things to a map; `setThings` fills them. */
+/** Adds the layers of things to a map; `setThings` fills them. Names of sub-districts stay on top. */
 export function addThingLayers(map: Map): void {
   for (const icon of Object.keys(SYMBOLS)) {
     map.addImage(`symbol-${icon}`, drawSymbol(icon), { pixelRatio: SYMBOL_PIXEL_RATIO })
@@ -71,6 +71,7 @@ export function addThingLayers(map: Map): void {
       'circle-stroke-width': 2.5,
     },
   })
+  map.moveLayer('subdistrict-label')
 }
 
 function feature(thing: MapThing): Feature<Point> {
