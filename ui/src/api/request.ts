@@ -52,9 +52,9 @@ async function request<T>(path: string, init: RequestInit, quiet = false): Promi
   return (await response.json()) as T
 }
 
-/** GET; the browser's cache answers with the ETag by itself. */
-export function get<T>(path: string, filter: Filter = {}, signal?: AbortSignal): Promise<T> {
-  return request<T>(address(path, filter), { signal: signal ?? null })
+/** GET; the browser's cache answers with the ETag by itself. `quiet` leaves a 401 to the caller. */
+export function get<T>(path: string, filter: Filter = {}, signal?: AbortSignal, quiet = false): Promise<T> {
+  return request<T>(address(path, filter), { signal: signal ?? null }, quiet)
 }
 
 /** POST of JSON. `quiet` leaves a 401 to the caller (sign-in itself). */

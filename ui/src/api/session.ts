@@ -7,7 +7,7 @@ export const session = shallowRef<Session | null>(null)
 
 /** Asks the server who this is. Throws RequestError 401 when nobody. */
 export async function readSession(): Promise<Session> {
-  session.value = await get<Session>('/api/session')
+  session.value = await get<Session>('/api/session', {}, undefined, true)
   return session.value
 }
 
@@ -21,7 +21,8 @@ export async function signOut(): Promise<void> {
   session.value = null
 }
 
+/** Changes the password. The server ends every session of the person, so this page signs in anew. */
 export async function changePassword(old: string, replacement: string): Promise<void> {
   await post('/api/session/password', { old, new: replacement }, true)
-  if (session.value) session.value = { ...session.value, must_change_password: false }
+  if (session.value) await signIn(session.value.name, replacement)
 }

@@ -1,5 +1,5 @@
 import type { FeatureCollection } from 'geojson'
-import type { LayerSpecification, StyleSpecification } from 'maplibre-gl'
+import type { ExpressionSpecification, LayerSpecification, StyleSpecification } from 'maplibre-gl'
 import { get } from '@/api/request'
 import type { Title } from '@/api/types'
 
@@ -51,7 +51,7 @@ function line(id: string, layer: string, color: string, narrow: number, wide: nu
 }
 
 function label(
-  id: string, layer: string, color: string, size: number, minzoom: number, along: boolean,
+  id: string, layer: string, color: string, size: number | ExpressionSpecification, minzoom: number, along: boolean,
 ): LayerSpecification {
   return {
     id,
@@ -110,7 +110,7 @@ export function basemapStyle(basemap: FeatureCollection): StyleSpecification {
       label('road-label', 'road', '#66717d', 11, 13, true),
       label('water-label', 'water', '#4f7896', 11, 12.5, true),
       label('station-label', 'metro-station', '#65558c', 11, 13.2, false),
-      label('subdistrict-label', 'subdistrict', '#4b5865', 13, 11, false),
+      label('subdistrict-label', 'subdistrict', '#4b5865', ['interpolate', ['linear'], ['zoom'], 11.5, 10, 13, 13], 10, false),
     ],
   }
 }
