@@ -13,6 +13,7 @@ import pkgutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from xinji.loop.device_fault import DEVICE_DATA, DEVICE_FAULT, DEVICE_SILENT
 from xinji.model.rules import Rule, Silence, Threshold
 from xinji.model.system import Grade, System
 from xinji.model.things import Kind
@@ -25,8 +26,11 @@ ENTRY_POINT_GROUP = "xinji.systems"
 TASKS = range(1, 24)
 """Numbers of the tasks of a plan with 23 tasks."""
 
-SHARED_CASE_TYPES = frozenset({"device-fault"})
+SHARED_CASE_TYPES = frozenset({DEVICE_FAULT.name})
 """Case types that the loop declares for everyone."""
+
+SHARED_CASE_CLASSES = frozenset({DEVICE_SILENT.name, DEVICE_DATA.name})
+"""Case classes that the loop declares for everyone."""
 
 OPERATORS = frozenset({">=", ">", "<=", "<"})
 
@@ -63,7 +67,7 @@ def check(systems: Sequence[System]) -> list[str]:
     faults += _repeated("case class", (c.name for s in systems for c in s.case_classes))
     faults += _repeated("case type", (t.name for s in systems for t in s.case_types))
     kinds = {k.name: k for s in systems for k in s.kinds}
-    classes = {c.name for s in systems for c in s.case_classes}
+    classes = SHARED_CASE_CLASSES | {c.name for s in systems for c in s.case_classes}
     types = SHARED_CASE_TYPES | {t.name for s in systems for t in s.case_types}
     for system in systems:
         faults += _system_faults(system, types)
@@ -126,6 +130,8 @@ def _system_faults(system: System, types: frozenset[str] | set[str]) -> Iterator
         yield f"{system.name}: {system.grade} asks for an indicator"
     if system.kinds and not system.rules:
         yield f"{system.name}: {system.grade} asks for a rule on its kinds"
+    if system.kinds and system.simulate is None:
+        yield f"{system.name}: {system.grade} asks for a simulator of its kinds"
     if system.grade is Grade.GOLD and not system.routes:
         yield f"{system.name}: gold asks for routes of its own"
 
@@ -143,7 +149,7 @@ def _kind_faults(system: System, kind: Kind) -> Iterator[str]:
 
 
 def _rule_faults(
-    system: System, rule: Rule, kinds: dict[str, Kind], classes: set[str]
+    system: System, rule: Rule, kinds: dict[str, Kind], classes: frozenset[str]
 ) -> Iterator[str]:
     where = f"{system.name}: rule {rule.id}"
     if rule.system != system.name:

@@ -111,6 +111,7 @@ class Fleet:
         campaign_days: when above 0, the back-fill also holds one sample every so many days from
             the plan's baseline on, for figures that are followed over years.
         weak: (property, value) that a broken thing reports, such as `("stream", 0.0)`.
+        single_topics: over MQTT, each reading on a topic of its own instead of batches.
     """
 
     system: str
@@ -119,6 +120,7 @@ class Fleet:
     transport: str = "mqtt"
     campaign_days: float = 0.0
     weak: tuple[tuple[str, float], ...] = ()
+    single_topics: bool = False
 
     @property
     def kind(self) -> str:

@@ -7,6 +7,7 @@ from xinji.model.title import Title
 from xinji.systems.network.coverage.indicators import INDICATORS
 from xinji.systems.network.coverage.kinds import KINDS
 from xinji.systems.network.coverage.rules import CASE_CLASSES, RULES
+from xinji.systems.network.coverage.simulate import simulate
 
 SYSTEM = System(
     name="network.coverage",
@@ -17,4 +18,5 @@ SYSTEM = System(
     rules=RULES,
     case_classes=CASE_CLASSES,
     indicators=INDICATORS,
+    simulate=simulate,
 )

@@ -7,6 +7,7 @@ from xinji.model.title import Title
 from xinji.systems.network.quality.indicators import INDICATORS
 from xinji.systems.network.quality.kinds import KINDS
 from xinji.systems.network.quality.rules import CASE_CLASSES, RULES
+from xinji.systems.network.quality.simulate import simulate
 
 SYSTEM = System(
     name="network.quality",
@@ -17,4 +18,5 @@ SYSTEM = System(
     rules=RULES,
     case_classes=CASE_CLASSES,
     indicators=INDICATORS,
+    simulate=simulate,
 )

@@ -7,6 +7,7 @@ from xinji.model.title import Title
 from xinji.systems.platforms.energy.indicators import INDICATORS
 from xinji.systems.platforms.energy.kinds import KINDS
 from xinji.systems.platforms.energy.rules import CASE_CLASSES, RULES
+from xinji.systems.platforms.energy.simulate import simulate
 
 SYSTEM = System(
     name="platforms.energy",
@@ -17,4 +18,5 @@ SYSTEM = System(
     rules=RULES,
     case_classes=CASE_CLASSES,
     indicators=INDICATORS,
+    simulate=simulate,
 )

@@ -7,6 +7,7 @@ from xinji.model.title import Title
 from xinji.systems.terminals.environment.indicators import INDICATORS
 from xinji.systems.terminals.environment.kinds import KINDS
 from xinji.systems.terminals.environment.rules import CASE_CLASSES, RULES
+from xinji.systems.terminals.environment.simulate import simulate
 
 SYSTEM = System(
     name="terminals.environment",
@@ -17,4 +18,5 @@ SYSTEM = System(
     rules=RULES,
     case_classes=CASE_CLASSES,
     indicators=INDICATORS,
+    simulate=simulate,
 )

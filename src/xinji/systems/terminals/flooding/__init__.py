@@ -7,6 +7,7 @@ from xinji.model.title import Title
 from xinji.systems.terminals.flooding.indicators import INDICATORS
 from xinji.systems.terminals.flooding.kinds import KINDS
 from xinji.systems.terminals.flooding.rules import CASE_CLASSES, RULES
+from xinji.systems.terminals.flooding.simulate import simulate
 
 SYSTEM = System(
     name="terminals.flooding",
@@ -17,4 +18,5 @@ SYSTEM = System(
     rules=RULES,
     case_classes=CASE_CLASSES,
     indicators=INDICATORS,
+    simulate=simulate,
 )

@@ -7,6 +7,7 @@ from xinji.model.title import Title
 from xinji.systems.terminals.parking.indicators import INDICATORS
 from xinji.systems.terminals.parking.kinds import KINDS
 from xinji.systems.terminals.parking.rules import CASE_CLASSES, RULES
+from xinji.systems.terminals.parking.simulate import simulate
 
 SYSTEM = System(
     name="terminals.parking",
@@ -17,4 +18,5 @@ SYSTEM = System(
     rules=RULES,
     case_classes=CASE_CLASSES,
     indicators=INDICATORS,
+    simulate=simulate,
 )
