@@ -3,8 +3,8 @@ import contextlib
 import resource
 
 import pytest
-from recorder import House
 
+from tests.wire.recorder import House
 from xinji.wire.mqtt.limits import Limits
 from xinji.wire.mqtt.listener import Listener
 

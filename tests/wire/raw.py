@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from recorder import SECRET
-
+from tests.wire.recorder import SECRET
 from xinji.wire.mqtt.codec import Decoder
 from xinji.wire.mqtt.encode import encode_connect
 from xinji.wire.mqtt.packets import Connect

@@ -5,9 +5,9 @@ import json
 import time
 
 import pytest
-from raw import Raw, connect_packet
-from recorder import SECRET
 
+from tests.wire.raw import Raw, connect_packet
+from tests.wire.recorder import SECRET
 from xinji.model.observations import Reason
 from xinji.wire.mqtt import encode as enc
 from xinji.wire.mqtt.packets import (
