@@ -101,6 +101,16 @@ export interface RuleName {
   severity: Severity
 }
 
+/** A rule with its condition; only what the page draws of it. */
+export interface Rule extends RuleName {
+  kind: string
+  property: string
+  condition: { type: string; op?: string; limit?: number; low?: number; high?: number }
+  area: string
+  things: string[]
+  enabled: boolean
+}
+
 export interface District {
   name: string
   title: Title
@@ -261,6 +271,8 @@ export interface Indicator {
   source: Source | null
   direction: string
   decimals: number
+  /** Why the figure could not be computed, in the words of the engine. */
+  fault?: string
 }
 
 export interface PlanTask {
@@ -291,8 +303,9 @@ export interface Plan {
 }
 
 export interface IndicatorCard extends Indicator {
-  sql: string
-  lineage: { tables: string[]; value_columns: string[]; filter_columns: string[] }
+  /** Null, as is the lineage, while no system declares the indicator. */
+  sql: string | null
+  lineage: { tables: string[]; value_columns: string[]; filter_columns: string[] } | null
   rows: { columns: string[]; rows: unknown[][]; total: number }
   history: { date: string[]; value: (number | null)[]; required: (number | null)[] }
   last_change: string | null

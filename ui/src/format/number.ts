@@ -29,6 +29,7 @@ const UNITS: Record<string, string> = {
   'ug/m3': 'µg/m³',
   'mg/m3': 'mg/m³',
   'm3/h': 'm³/h',
+  m2: 'm²',
   m3: 'm³',
   deg: '°',
   'm/s': 'm/s',

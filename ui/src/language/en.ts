@@ -237,7 +237,7 @@ export const en: Record<keyof typeof zh, string> = {
   'case.required': 'required',
   'case.missing': 'Fill in: {fields}',
   'case.done': 'Done: {action}',
-  'case.conflict': 'The case has changed meanwhile and was read again; check it, then act',
+  'case.conflict': 'Not done ({reason}). The case was read again; check it, then act',
   'case.closed': 'Closed',
   'case.outcome': 'Outcome',
   'case.place': 'Place',
@@ -302,5 +302,7 @@ export const en: Record<keyof typeof zh, string> = {
   'lineage.path.linear': 'linear',
   'lineage.path.step': 'due on its date',
   'lineage.path.cumulative': 'cumulative',
+  'lineage.undeclared': 'No system computes this indicator yet, so it has no data. Once one does, its SQL and rows show here.',
+  'lineage.fault': 'It could not be computed',
   'lineage.notFound': 'There is no such indicator',
 }

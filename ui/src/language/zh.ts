@@ -236,7 +236,7 @@ export const zh = {
   'case.required': '必填',
   'case.missing': '请填写：{fields}',
   'case.done': '已办理：{action}',
-  'case.conflict': '案件状态已变化，已重新读取，请确认后再操作',
+  'case.conflict': '未能办理（{reason}）。案件已重新读取，请确认后再操作',
   'case.closed': '已结案',
   'case.outcome': '结果',
   'case.place': '位置',
@@ -301,5 +301,7 @@ export const zh = {
   'lineage.path.linear': '线性',
   'lineage.path.step': '到期达标',
   'lineage.path.cumulative': '逐年累计',
+  'lineage.undeclared': '还没有系统计算这个指标，因此没有数据。接入对应系统后，这里会显示计算口径和参与计算的记录。',
+  'lineage.fault': '计算失败',
   'lineage.notFound': '没有这个指标',
 } as const

@@ -1,4 +1,4 @@
-import type { EventItem, Property, RawSeries, StepSeries } from '@/api/types'
+import type { EventItem, Property, RawSeries, Rule, StepSeries } from '@/api/types'
 import { FONT, GRID, timeAxis, valueAxis } from '@/charts/axes'
 import type { EChartsOption, SeriesOption } from '@/charts/echarts'
 import { unitText, valueText } from '@/format/number'
@@ -28,6 +28,20 @@ function marked(events: EventItem[], [from, to]: [number, number]): SeriesOption
       { xAxis: event.ended_at ? Math.min(to, Date.parse(event.ended_at)) : to },
     ]),
   } as never
+}
+
+/** The limits that rules watch, each with the rule's name. */
+function limits(rules: Rule[], property: Property): SeriesOption['markLine' & keyof SeriesOption] {
+  const marks = rules.flatMap(({ condition, severity, title }) =>
+    [condition.limit, condition.low, condition.high]
+      .filter((limit) => limit !== undefined && !property.states.length && condition.type !== 'deviation')
+      .map((limit) => ({
+        yAxis: limit,
+        lineStyle: { color: SEVERITY_COLORS[severity], type: 'dashed', width: 1 },
+        label: { formatter: `${titled(title)} ${condition.op ?? ''} ${valueText(limit, property)}`, color: SEVERITY_COLORS[severity], position: 'insideStartTop', fontSize: 11 },
+      })),
+  )
+  return { silent: true, symbol: 'none', data: marks } as never
 }
 
 function lines(series: RawSeries | StepSeries, property: Property): SeriesOption[] {
@@ -71,11 +85,11 @@ function lines(series: RawSeries | StepSeries, property: Property): SeriesOption
 
 /** The chart of a series: values with their unit, the range of each step, and events as bands. */
 export function historyOption(
-  series: RawSeries | StepSeries, property: Property, events: EventItem[], range: [number, number],
+  series: RawSeries | StepSeries, property: Property, events: EventItem[], rules: Rule[], range: [number, number],
 ): EChartsOption {
   const drawn = lines(series, property)
   const main = drawn[drawn.length - 1] as SeriesOption
-  Object.assign(main, { markArea: marked(events, range) })
+  Object.assign(main, { markArea: marked(events, range), markLine: limits(rules, property) })
   const unit = unitText(property.unit)
   const states = property.states
   const minimum = states.length ? { min: 0, max: states.length - 1, interval: 1 } : {}
