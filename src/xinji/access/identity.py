@@ -21,6 +21,8 @@ MINIMUM_PASSWORD = 12
 FAILURES_BEFORE_LOCK = 5
 LOCK_SECONDS = 300
 SESSION_SECONDS = 12 * 3600
+LOCAL = "this machine"
+"""Label of the token that a serving process leaves in its folder."""
 
 
 class Role(StrEnum):
@@ -158,6 +160,23 @@ class Identity:
         with self._database.writing():
             self._audit.record(actor, "token.issue", name, {"label": label, "days": days})
             return self._issue(name, label, days * 86_400)
+
+    def local_token(self) -> str | None:
+        """A token of an administrator for commands on this machine; earlier ones end."""
+        with self._database.writing() as connection:
+            self.end_local_tokens()
+            name = connection.execute(
+                sa.select(users.c.name)
+                .where(users.c.role == Role.ADMINISTRATOR.value, ~users.c.disabled)
+                .order_by(users.c.created_at)
+                .limit(1)
+            ).scalar()
+            return self._issue(name, LOCAL, 3_650 * 86_400) if name else None
+
+    def end_local_tokens(self) -> None:
+        """Forget the tokens of `local_token`."""
+        with self._database.writing() as connection:
+            connection.execute(sa.delete(tokens).where(tokens.c.label == LOCAL))
 
     def _issue(self, name: str, label: str, seconds: int) -> str:
         token = secrets.token_urlsafe(32)

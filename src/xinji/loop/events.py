@@ -63,7 +63,7 @@ class EventWriter:
         self._load()
 
     def _load(self) -> None:
-        """Open events and unheard things, from the database."""
+        """Open events, and the things heard so far, from the database."""
         self._open: dict[str, dict[str, str]] = defaultdict(dict)
         with self._database.reading() as connection:
             for row in connection.execute(
@@ -72,15 +72,19 @@ class EventWriter:
                 )
             ):
                 self._open[row.thing][row.id] = row.rule
-            self.unheard = set(
+            self._heard = set(
                 connection.execute(
-                    sa.select(things.c.id).where(things.c.state == "no data")
+                    sa.select(things.c.id).where(things.c.state != "no data")
                 ).scalars()
             )
 
     def set_rules(self, rules: Iterable[Rule]) -> None:
         """Know which rules mean silence."""
         self._silence_rules = {rule.id for rule in rules if isinstance(rule.condition, Silence)}
+
+    def first(self, thing: str) -> bool:
+        """True when nothing was ever received from a thing."""
+        return thing not in self._heard
 
     def write(self, found: Iterable[Found], heard: Iterable[str] = ()) -> None:
         """Record transitions, and things heard for the first time, in one transaction.
@@ -96,7 +100,7 @@ class EventWriter:
                     else:
                         self._finish(each)
                 for thing in heard:
-                    self.unheard.discard(thing)
+                    self._heard.add(thing)
                     self._state(thing)
         except Exception:
             self._load()

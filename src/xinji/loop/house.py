@@ -34,7 +34,7 @@ from xinji.store.folder import Folder
 from xinji.store.mirror import Mirror
 from xinji.store.observations import Appended, Rows, StoreError
 from xinji.store.registry import Registry
-from xinji.store.schema import events, refusals
+from xinji.store.schema import cases, events, refusals, things
 from xinji.store.schema import rules as rules_table
 
 log = logging.getLogger(__name__)
@@ -116,6 +116,8 @@ class House:
         self._saved_commit = -1
         self._behind = False
         self._attached = 0
+        self._rate = 0.0
+        self._stored_before = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._chores: list[tuple[float, float, Callable[[], Awaitable[None]]]] = []
         self.set_rules()
@@ -138,14 +140,11 @@ class House:
         self.rules.set_rules(rules)
         self.writer.set_rules(rules)
 
-    async def recompile(self) -> None:
-        """Take over a changed rule while running."""
-
-        def change() -> None:
-            self.set_rules()
-            self._close_orphans()
-
-        await asyncio.get_running_loop().run_in_executor(self.ingest.keeper, change)
+    def recompile(self) -> None:
+        """Take over a changed rule; on the keeper thread."""
+        self.set_rules()
+        self.rules.resume_silence(self.clock.now(), self._open_silences())
+        self._close_orphans()
 
     def _catch_up(self) -> None:
         """Bring rules and events up to the last commit: snapshot, then the rows after it."""
@@ -195,8 +194,7 @@ class House:
         """Things whose first row is among the series attached since the last call."""
         names = self.store.table.names
         first, self._attached = self._attached, len(names)
-        unheard = self.writer.unheard
-        return [thing for thing, _, _ in names[first:] if thing in unheard]
+        return [thing for thing in {name[0] for name in names[first:]} if self.writer.first(thing)]
 
     def _after_commit(self, appended: Appended, rows: Rows) -> None:
         if self._behind:
@@ -212,6 +210,28 @@ class House:
                 raise
         for listener in self._listening:
             listener(rows)
+
+    def changed_at(self, tables: Iterable[str]) -> int:
+        """Newest change of some registry tables, Unix microseconds, as far as it is recorded."""
+        c, e, t = cases.c, events.c, things.c
+        columns: dict[str, list[Any]] = {
+            "cases": [c.opened_at, c.closed_at],
+            "events": [e.detected_at],
+            "things": [t.in_service_since, t.retired_at],
+        }
+        wanted = [column for table in tables for column in columns.get(table, ())]
+        with self.database.reading() as connection:
+            found = [connection.execute(sa.select(sa.func.max(each))).scalar() for each in wanted]
+        return max((int(each) for each in found if each), default=0)
+
+    def rate(self) -> float:
+        """Observations stored per second, over about the last ten seconds."""
+        return round(self._rate, 1)
+
+    def _measure_rate(self) -> None:
+        stored = self.ingest.counters.stored
+        self._rate += (stored - self._stored_before - self._rate) * 0.2
+        self._stored_before = stored
 
     def listen(self, listener: Callable[[Rows], None]) -> None:
         """Call `listener` on the keeper thread with the rows of every commit."""
@@ -240,6 +260,7 @@ class House:
         await asyncio.get_running_loop().run_in_executor(self.ingest.keeper, work)
 
     async def _tick(self) -> None:
+        self._measure_rate()
         await self._on_keeper(self.turn)
 
     def turn(self) -> None:

@@ -1,0 +1,51 @@
+"""The command line: `xinji serve | demo | simulate | replay | plan | import | audit | ...`.
+
+Each command is a file with `add(commands)`, which declares its arguments, and `run(arguments)`,
+which returns the exit status.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import sys
+
+from xinji import __version__
+
+COMMANDS = (
+    "serve",
+    "demo",
+    "simulate",
+    "replay",
+    "plan",
+    "things",
+    "credential",
+    "user",
+    "audit",
+    "doctor",
+)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns its exit status."""
+    parser = argparse.ArgumentParser(prog="xinji", description="Xinji (新基)")
+    parser.add_argument("--version", action="version", version=f"xinji {__version__}")
+    parser.add_argument("--log", default="warning", choices=["debug", "info", "warning", "error"])
+    commands = parser.add_subparsers(dest="command", required=True)
+    modules = {}
+    for name in COMMANDS:
+        modules[name] = importlib.import_module(f"xinji.cli.{name}")
+        modules[name].add(commands)
+    arguments = parser.parse_args(argv)
+    logging.basicConfig(
+        level=arguments.log.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    from xinji.store.folder import FolderError
+    from xinji.store.observations import StoreError
+
+    try:
+        return int(modules[arguments.command].run(arguments))
+    except (FolderError, StoreError, OSError) as error:
+        print(f"xinji: {error}", file=sys.stderr)
+        return 1

@@ -1,0 +1,7 @@
+"""`python -m xinji.cli`."""
+
+import sys
+
+from xinji.cli import main
+
+sys.exit(main())

@@ -1,0 +1,231 @@
+"""One running process: house, HTTP, MQTT; started in order and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import resource
+import signal
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from xinji.cli.remote import leave, take_away
+from xinji.district.geography import load_district
+from xinji.loop.house import House, Policy
+from xinji.plan.reading import read_plan
+from xinji.plan.supervision import SUPERVISION, TARGET_BEHIND, supervise
+from xinji.store.observations import StoreError
+from xinji.systems import discover
+from xinji.web.app import application
+from xinji.web.call import Site
+from xinji.wire.mqtt.listener import Listener
+
+log = logging.getLogger(__name__)
+
+HEADER_SECONDS = 15.0
+SUPERVISE_FIRST_SECONDS = 30.0
+SUPERVISE_EVERY_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to serve. Port 0 takes a free one."""
+
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = 8080
+    mqtt_host: str = "127.0.0.1"
+    mqtt_port: int = 1883
+    mqtts_port: int | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    plan: Path | None = None
+    district: Path | None = None
+    raw_days: int = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A process that serves."""
+
+    house: House
+    site: Site
+    url: str
+    port: int
+    mqtt_port: int
+    first_password: str | None
+    stopping: asyncio.Event
+
+
+class BoundedHeaders(HttpToolsProtocol):
+    """A request's head must be complete within `HEADER_SECONDS` (slow-loris)."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock with the connection."""
+        super().connection_made(transport)
+        self._start()
+
+    def on_message_begin(self) -> None:
+        """Start it again with every further request."""
+        super().on_message_begin()
+        self._start()
+
+    def on_headers_complete(self) -> None:
+        """The head is here."""
+        self._stop()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing to wait for."""
+        self._stop()
+        super().connection_lost(exc)
+
+    def _start(self) -> None:
+        self._stop()
+        self._deadline = self.loop.call_later(HEADER_SECONDS, self.transport.close)
+
+    def _stop(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its signal handling: the process stops its parts in its own order."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to `running`."""
+        yield
+
+
+def open_house(options: Options) -> Site:
+    """The house of a data folder with everything declared, and what the pages need."""
+    district, plan = load_district(options.district), read_plan(options.plan)
+    house = House(
+        options.data,
+        discover(),
+        case_types=(SUPERVISION,),
+        case_classes=(TARGET_BEHIND,),
+        policy=Policy(raw_days=options.raw_days),
+    )
+    house.registry.put_areas(district.areas)
+    head = {
+        "name": district.name,
+        "title": district.title,
+        "code": district.code,
+        "illustrative": district.illustrative,
+        "time_zone": district.time_zone,
+        "center": district.center,
+        "bounds": district.bounds,
+    }
+    return Site(house, plan, head, district.basemap)
+
+
+@asynccontextmanager
+async def running(options: Options) -> AsyncIterator[Running]:
+    """Serve while the context lasts. `stopping` is set by SIGINT and SIGTERM.
+
+    Raises:
+        OSError: a port is taken.
+        FolderError, StoreError: the data folder is not ours to open.
+    """
+    _raise_file_limit()
+    secure = None
+    if options.certificate:
+        secure = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        secure.load_cert_chain(options.certificate, options.key)
+    listening = socket.create_server((options.host, options.port), backlog=2048)
+    site = open_house(options)
+    house = site.house
+    try:
+        first_password = house.identity.first_start()
+        app, changes = application(site)
+        server = Server(
+            uvicorn.Config(
+                app,
+                http=BoundedHeaders,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=30,
+                timeout_graceful_shutdown=3,
+                limit_concurrency=2_000,
+                ssl_certfile=str(options.certificate) if options.certificate else None,
+                ssl_keyfile=str(options.key) if options.key else None,
+            )
+        )
+        listener = Listener(house.ingest, house.credentials)
+        mqtt_port = await listener.start(options.mqtt_host, options.mqtt_port)
+        if options.mqtts_port is not None and secure is not None:
+            await listener.start(options.mqtt_host, options.mqtts_port, secure)
+
+        async def watch_plan() -> None:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(house.ingest.keeper, supervise, house, site.plan)
+
+        house.every(SUPERVISE_EVERY_SECONDS, watch_plan, SUPERVISE_FIRST_SECONDS)
+        await house.start()
+    except BaseException:
+        listening.close()
+        house.close()
+        raise
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    pushing = asyncio.create_task(changes.run())
+    port = listening.getsockname()[1]
+    scheme = "https" if options.certificate else "http"
+    url = f"{scheme}://{options.host}:{port}"
+    token = house.identity.local_token()
+    if token:
+        leave(options.data, url, token)
+    try:
+        yield Running(
+            house=house,
+            site=site,
+            url=url,
+            port=port,
+            mqtt_port=mqtt_port,
+            first_password=first_password,
+            stopping=stopping,
+        )
+    finally:
+        take_away(options.data)
+        changes.close()
+        pushing.cancel()
+        server.should_exit = True
+        await listener.stop(2.0)
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(serving, pushing, return_exceptions=True)
+        with suppress(StoreError):
+            house.identity.end_local_tokens()
+        await house.stop()
+
+
+def _raise_file_limit() -> None:
+    """As many sockets as the system allows."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def announce(here: Running) -> None:
+    """Tell the person at the terminal where to go."""
+    print(f"Xinji serves {here.url}  (MQTT on port {here.mqtt_port})", flush=True)
+    if here.first_password:
+        print(f"Sign in as admin with the one-time password {here.first_password}", flush=True)

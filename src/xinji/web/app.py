@@ -1,0 +1,109 @@
+"""The application: every route, the built page, and what each answer carries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from xinji.web.call import Call, Endpoint, Problem, Routes, Site, starlette_route
+from xinji.web.changes import Changes
+from xinji.web.openapi import document
+from xinji.web.routes import administration, district, overview, plan, session, things, work
+from xinji.wire.http import observations_endpoint
+
+PAGE = Path(__file__).parent / "page"
+
+# The page is one origin: own scripts and styles, workers for the map, data: images of symbols.
+SECURITY_HEADERS = [
+    (
+        b"content-security-policy",
+        b"default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
+        b"worker-src 'self' blob:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
+        b"form-action 'self'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+]
+
+
+class SecurityHeaders:
+    """Adds `SECURITY_HEADERS` to every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), *SECURITY_HEADERS]
+            await send(message)
+
+        await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+def application(site: Site) -> tuple[Starlette, Changes]:
+    """The ASGI application of a site, and its change streams (run `Changes.run` beside it)."""
+    changes = Changes(site.house)
+    subjects = (session, district, things, work, plan, overview, administration)
+    endpoints: list[Endpoint] = [e for subject in subjects for e in subject.routes.endpoints]
+    endpoints += changes.routes().endpoints
+    about = Routes()
+
+    @about.get("/api/openapi.json", role=None)
+    def openapi(_call: Call) -> dict[str, Any]:
+        """This document."""
+        return document(endpoints)
+
+    endpoints += about.endpoints
+    routes: list[Route | Mount] = [
+        Route(
+            "/api/observations",
+            observations_endpoint(site.house.ingest, site.house.credentials),
+            methods=["POST"],
+        )
+    ]
+    routes += [starlette_route(endpoint, site) for endpoint in endpoints]
+    routes += [
+        Mount(f"/api/systems/{system.name}", routes=list(system.routes))
+        for system in site.house.systems
+        if system.routes
+    ]
+    routes += [Route("/{path:path}", page, methods=["GET"])]
+    app: Any = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _wrong_method})
+    app.add_middleware(SecurityHeaders)
+    return app, changes
+
+
+async def page(request: Request) -> Response:
+    """A file of the built page; any other path is the page itself, which routes by itself."""
+    path = request.path_params["path"]
+    if path.startswith("api/"):
+        return Problem(404, "No such path", path).response()
+    file = (PAGE / path).resolve()
+    if path and file.is_relative_to(PAGE) and file.is_file():
+        # Assets carry their hash in the name.
+        kept = "public, max-age=31536000, immutable" if path.startswith("assets/") else "no-cache"
+        return FileResponse(file, headers={"Cache-Control": kept})
+    if path.startswith("assets/"):
+        return Problem(404, "No such file", path).response()
+    index = PAGE / "index.html"
+    if not index.is_file():
+        return PlainTextResponse("The page is not built yet: run `make ui`.\n", 503)
+    return FileResponse(index, headers={"Cache-Control": "no-cache"})
+
+
+async def _not_found(request: Request, _error: Exception) -> Response:
+    return Problem(404, "No such path", request.url.path).response()
+
+
+async def _wrong_method(request: Request, _error: Exception) -> Response:
+    return Problem(405, "Method not allowed", request.method).response()

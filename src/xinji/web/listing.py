@@ -1,0 +1,84 @@
+"""Lists: filter by SQL, page by cursor, export whole."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from starlette.responses import Response
+
+from xinji.store.exports import FORMS, encode, table_of
+from xinji.web.call import Call, Problem
+
+PAGE = 50
+LARGEST_PAGE = 1_000
+LARGEST_EXPORT = 1_000_000
+
+ToItems = Callable[[Sequence[Any]], list[dict[str, Any]]]
+
+
+def listing(
+    call: Call,
+    query: sa.Select[Any],
+    order: Sequence[sa.ColumnElement[Any]],
+    to_items: ToItems,
+    *,
+    descending: bool = False,
+    name: str = "list",
+) -> Any:
+    """Answer a list request.
+
+    Args:
+        query: the filtered SELECT, scope included; `order` are columns of it, unique together.
+        to_items: turns rows into items, many at once.
+        name: of the exported file.
+    """
+    form = call.text("format", "json")
+    columns = [column.desc() if descending else column.asc() for column in order]
+    ordered = query.order_by(*columns)
+    if form in FORMS:
+        with call.house.database.reading() as connection:
+            rows = connection.execute(ordered.limit(LARGEST_EXPORT)).all()
+        return Response(
+            encode(table_of(to_items(rows)), form),
+            media_type=FORMS[form],
+            headers={"Content-Disposition": f'attachment; filename="{name}.{form}"'},
+        )
+    if form != "json":
+        raise Problem(400, "Bad parameter", field="format", rule=f"json, {', '.join(FORMS)}")
+    limit = call.number("limit", PAGE, 1, LARGEST_PAGE)
+    cursor = call.text("cursor")
+    paged = ordered
+    if cursor:
+        after = _decode(cursor, len(order))
+        left, right = sa.tuple_(*order), sa.tuple_(*(sa.literal(value) for value in after))
+        paged = paged.where(left < right if descending else left > right)
+    with call.house.database.reading() as connection:
+        rows = connection.execute(paged.limit(limit + 1)).all()
+        total = connection.execute(
+            sa.select(sa.func.count()).select_from(query.order_by(None).subquery())
+        ).scalar()
+    more = len(rows) > limit
+    rows = rows[:limit]
+    following = None
+    if more:
+        following = _encode([getattr(rows[-1], column.key or "") for column in order])
+    return {"items": to_items(rows), "next": following, "total": total}
+
+
+def _encode(values: list[Any]) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(values)).decode().rstrip("=")
+
+
+def _decode(cursor: str, length: int) -> list[Any]:
+    try:
+        values = msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (binascii.Error, ValueError, msgspec.DecodeError):
+        values = None
+    if not isinstance(values, list) or len(values) != length:
+        raise Problem(400, "Bad parameter", field="cursor", rule="a cursor that this list gave")
+    return values

@@ -1,0 +1,99 @@
+"""What there is: the district, its kinds, systems, areas and base map."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from xinji import __version__
+from xinji.model.observations import Source
+from xinji.web.call import Call, Routes
+
+routes = Routes()
+
+
+@routes.get("/api/district")
+def district(call: Call) -> dict[str, Any]:
+    """Everything that a page needs once."""
+    house = call.house
+    counts = Counter(place.kind for place in house.registry.things.values())
+    simulated = Source.SIMULATED.word in {p.source for p in house.registry.things.values()}
+    families = [
+        {
+            "name": family.name,
+            "title": family.title,
+            "systems": [
+                {
+                    "name": system.name,
+                    "title": system.title,
+                    "tasks": system.tasks,
+                    "grade": system.grade,
+                    "kinds": [kind.name for kind in system.kinds],
+                }
+                for system in house.systems
+                if system.family == family.name
+            ],
+        }
+        for family in call.plan.families
+    ]
+    return call.site.district | {
+        "simulated": simulated,
+        "families": families,
+        "kinds": [
+            {
+                "name": kind.name,
+                "title": kind.title,
+                "icon": kind.icon,
+                "things": counts[kind.name],
+                "properties": kind.properties,
+                "attributes": kind.attributes,
+            }
+            for kind in house.registry.kinds.values()
+        ],
+        "case_types": list(house.cases.types.values()),
+        "case_classes": list(house.cases.classes.values()),
+        "rules": [
+            {"id": rule.id, "title": rule.title, "severity": rule.severity}
+            for rule in house.rules.rules
+        ],
+    }
+
+
+@routes.get("/api/areas")
+def areas(call: Call) -> dict[str, Any]:
+    """Areas as a GeoJSON FeatureCollection."""
+    return {
+        "type": "FeatureCollection",
+        "features": [
+            {
+                "type": "Feature",
+                "id": area.code,
+                "geometry": area.geometry,
+                "properties": {
+                    "code": area.code,
+                    "level": area.level,
+                    "title": area.title,
+                    "parent": area.parent,
+                    "area_km2": area.area_km2,
+                },
+            }
+            for area in call.house.registry.areas.values()
+        ],
+    }
+
+
+@routes.get("/api/basemap")
+def basemap(call: Call) -> dict[str, Any]:
+    """The district's illustrative geography as GeoJSON."""
+    return call.site.basemap
+
+
+@routes.get("/api/status", role=None)
+def status(call: Call) -> dict[str, Any]:
+    """Whether data are taken in."""
+    house = call.house
+    return {
+        "status": "read-only" if house.ingest.read_only else "ok",
+        "clock_behind_seconds": round(house.clock.doubt, 1),
+        "version": __version__,
+    }

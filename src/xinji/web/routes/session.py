@@ -1,0 +1,79 @@
+"""Sign-in, sign-out, who am I."""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.responses import Response
+
+from xinji.access.identity import SESSION_SECONDS, Person, PolicyError, Role, SignInError
+from xinji.web.call import COOKIE, Call, Problem, Routes, json_response, token_of
+
+routes = Routes()
+
+
+class SignIn(msgspec.Struct):
+    """Body of sign-in."""
+
+    name: str
+    password: str
+
+
+class NewPassword(msgspec.Struct):
+    """Body of a change of password."""
+
+    old: str
+    new: str
+
+
+@routes.post("/api/sign-in", role=None)
+def sign_in(call: Call) -> Response:
+    """Open a session; the answer sets its cookie."""
+    given = call.json(SignIn)
+    if len(given.password) > 256:
+        raise Problem(401, "Wrong name or password")
+    try:
+        token, person = call.house.identity.sign_in(given.name, given.password)
+    except SignInError as error:
+        if error.retry_after:
+            raise Problem(
+                429, "Account is locked", headers={"Retry-After": str(error.retry_after)}
+            ) from error
+        raise Problem(401, "Wrong name or password") from error
+    response = json_response(person, call.request)
+    response.set_cookie(
+        COOKIE,
+        token,
+        max_age=SESSION_SECONDS,
+        httponly=True,
+        samesite="strict",
+        secure=call.request.url.scheme == "https",
+        path="/",
+    )
+    return response
+
+
+@routes.get("/api/session")
+def session(call: Call) -> Person:
+    """The signed-in person."""
+    return call.person
+
+
+@routes.post("/api/sign-out", role=Role.VIEWER)
+def sign_out(call: Call) -> Response:
+    """End the session."""
+    call.house.identity.sign_out(token_of(call.request))
+    response = Response(status_code=204)
+    response.delete_cookie(COOKIE, path="/")
+    return response
+
+
+@routes.post("/api/session/password", role=Role.VIEWER)
+def change_password(call: Call) -> None:
+    """Replace one's own password; ends all of one's sessions."""
+    given = call.json(NewPassword)
+    try:
+        call.house.identity.change_password(call.person.name, given.old, given.new)
+    except SignInError as error:
+        raise Problem(422, "Wrong password", field="old") from error
+    except PolicyError as error:
+        raise Problem(422, "Password not allowed", field="new", rule=str(error)) from error

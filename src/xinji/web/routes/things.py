@@ -1,0 +1,298 @@
+"""Things, their latest values, windows and aggregates; import."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from xinji.access.identity import Role
+from xinji.access.scope import contains, within
+from xinji.loop.house import House
+from xinji.methods.geodesy import DATUMS
+from xinji.model.observations import Quality, Source
+from xinji.store.imports import ImportReport, UnreadableError, import_things
+from xinji.store.observations import columns_of
+from xinji.store.places import cell_of
+from xinji.store.registry import in_box
+from xinji.store.schema import cases, events, things
+from xinji.web.call import Call, Problem, Routes, iso, json_response
+from xinji.web.listing import listing
+
+routes = Routes()
+
+STEPS = {"raw": 0, "1m": 60, "5m": 300, "15m": 900, "1h": 3_600, "6h": 21_600, "1d": 86_400}
+DAY_US = 86_400_000_000
+STATES = ("good", "alarm", "silent", "no data")
+
+
+def _filtered(call: Call) -> sa.Select[Any]:
+    t = things.c
+    query = sa.select(things).where(within(t.area, call.person.area))
+    kinds = [kind for kind in call.text("kind").split(",") if kind]
+    if kinds:
+        query = query.where(t.kind.in_(kinds))
+    if area := call.text("area"):
+        query = query.where(within(t.area, area))
+    if state := call.text("state"):
+        if state not in STATES:
+            raise Problem(400, "Bad parameter", field="state", rule=", ".join(STATES))
+        query = query.where(t.state == state)
+    if words := call.text("q"):
+        like = f"%{words.replace('%', '').replace('_', '')}%"
+        query = query.where(sa.or_(t.name.like(like), t.id.like(like)))
+    if box := call.text("bbox"):
+        try:
+            west, south, east, north = (float(part) for part in box.split(","))
+        except ValueError:
+            raise Problem(
+                400, "Bad parameter", field="bbox", rule="west,south,east,north in degrees"
+            ) from None
+        query = query.where(
+            in_box(west, south, east, north, call.house.database.reader.dialect.name)
+        )
+    return query
+
+
+def series_of(house: House, thing: str, kind: str) -> list[tuple[str, int, int]]:
+    """(property, source, series) of every series that a thing has."""
+    known = house.registry.kinds.get(kind)
+    numbers = house.store.table.numbers
+    found = []
+    for each in known.properties if known else ():
+        for source in Source:
+            number = numbers.get((thing, each.name, source))
+            if number is not None:
+                found.append((each.name, int(source), number))
+    return found
+
+
+def _counted(call: Call, column: Any, is_open: Any, wanted: Sequence[str]) -> dict[str, int]:
+    query = sa.select(column, sa.func.count()).where(is_open).group_by(column)
+    if len(wanted) <= 1_000:
+        query = query.where(column.in_(wanted))
+    with call.house.database.reading() as connection:
+        return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def items_of(call: Call, rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Rows of `things` as API items."""
+    ids = [row.id for row in rows]
+    open_events = _counted(call, events.c.thing, events.c.ended_at.is_(None), ids)
+    open_cases = _counted(call, cases.c.thing, cases.c.closed_at.is_(None), ids)
+    last_time = call.house.store.table.last_time
+    items = []
+    for row in rows:
+        seen = max(
+            (int(last_time[n]) for _, _, n in series_of(call.house, row.id, row.kind)), default=0
+        )
+        items.append(
+            {
+                "id": row.id,
+                "kind": row.kind,
+                "name": row.name,
+                "longitude": row.longitude,
+                "latitude": row.latitude,
+                "area": row.area,
+                "owner": row.owner,
+                "attributes": row.attributes,
+                "source": row.source,
+                "state": row.state,
+                "last_seen": iso(seen or None),
+                "open_events": open_events.get(row.id, 0),
+                "open_cases": open_cases.get(row.id, 0),
+                "in_service_since": iso(row.in_service_since),
+            }
+        )
+    return items
+
+
+@routes.get("/api/things", query="kind area state q bbox limit cursor format")
+def things_list(call: Call) -> Any:
+    """Things, filtered; as GeoJSON the whole selection at once."""
+    query = _filtered(call)
+    if call.text("format") != "geojson":
+        return listing(call, query, [things.c.id], lambda rows: items_of(call, rows), name="things")
+    with call.house.database.reading() as connection:
+        rows = connection.execute(query.order_by(things.c.id)).all()
+    features = [
+        {
+            "type": "Feature",
+            "id": number,
+            "geometry": {"type": "Point", "coordinates": [item["longitude"], item["latitude"]]},
+            "properties": item,
+        }
+        for number, item in enumerate(items_of(call, rows))
+    ]
+    response = json_response({"type": "FeatureCollection", "features": features}, call.request)
+    response.headers["Content-Type"] = "application/geo+json"
+    return response
+
+
+def _thing(call: Call) -> Any:
+    """The row of the path's thing, inside the caller's area. Raises Problem 404."""
+    number = call.request.path_params["id"]
+    with call.house.database.reading() as connection:
+        row = connection.execute(sa.select(things).where(things.c.id == number)).first()
+    if row is None or not contains(call.person.area, row.area):
+        raise Problem(404, "No such thing", number)
+    return row
+
+
+def latest_of(house: House, thing: str, kind: str) -> list[dict[str, Any]]:
+    """The newest value of each property of a thing."""
+    table = house.store.table
+    newest: dict[str, tuple[int, int, int]] = {}
+    for name, source, number in series_of(house, thing, kind):
+        at = int(table.last_time[number])
+        if at and at > newest.get(name, (0, 0, 0))[0]:
+            newest[name] = (at, source, number)
+    answer = []
+    for name, (at, source, number) in newest.items():
+        known = house.registry.properties[kind, name]
+        answer.append(
+            {
+                "property": name,
+                "time": iso(at),
+                "value": float(table.last_value[number]),
+                "quality": Quality(int(table.last_quality[number])).name.lower(),
+                "source": Source(source).word,
+                "unit": known.unit,
+            }
+        )
+    return answer
+
+
+@routes.get("/api/things/{id}")
+def thing_one(call: Call) -> dict[str, Any]:
+    """A thing with its latest values."""
+    row = _thing(call)
+    return items_of(call, [row])[0] | {"latest": latest_of(call.house, row.id, row.kind)}
+
+
+@routes.get("/api/things/{id}/latest")
+def thing_latest(call: Call) -> dict[str, Any]:
+    """The newest value of each property of a thing."""
+    row = _thing(call)
+    return {"thing": row.id, "latest": latest_of(call.house, row.id, row.kind)}
+
+
+@routes.get("/api/things/{id}/observations", query="property from to step limit format")
+def thing_observations(call: Call) -> Any:
+    """A window of one property: raw rows, or mean, minimum, maximum and count by step."""
+    row = _thing(call)
+    name = call.text("property")
+    known = call.house.registry.properties.get((row.kind, name))
+    if known is None:
+        raise Problem(400, "Bad parameter", field="property", rule=f"a property of {row.kind}")
+    step, start, end = _window(call)
+    numbers = [n for p, _, n in series_of(call.house, row.id, row.kind) if p == name]
+    table = call.house.store.window(
+        np.asarray(numbers, np.int32),
+        start,
+        end,
+        STEPS[step],
+        call.number("limit", 10_000, 1, 100_000),
+    )
+    columns = columns_of(table.drop_columns(["series"]).sort_by("time"))
+    columns["time"] = _times(columns["time"])
+    if "quality" in columns:
+        del columns["quality"]
+    return {"property": name, "unit": known.unit, "step": step, "columns": columns}
+
+
+def _times(times: Iterable[Any]) -> list[str]:
+    """DuckDB's naive UTC timestamps as RFC 3339."""
+    return [time.strftime("%Y-%m-%dT%H:%M:%S.%fZ") for time in times]
+
+
+def _window(call: Call) -> tuple[str, int, int]:
+    step = call.text("step", "raw")
+    if step not in STEPS:
+        raise Problem(400, "Bad parameter", field="step", rule=", ".join(STEPS))
+    end = call.time("to", call.house.clock.now() + 1)
+    start = call.time("from", end - DAY_US)
+    if start >= end:
+        raise Problem(400, "Bad parameter", field="from", rule="before `to`")
+    return step, start, end
+
+
+def _selected(call: Call) -> list[tuple[str, str, int]]:
+    """(thing, area, series) of one property of a kind, inside the caller's area."""
+    kind, name = call.text("kind"), call.text("property")
+    if (kind, name) not in call.house.registry.properties:
+        raise Problem(400, "Bad parameter", field="property", rule="a property of `kind`")
+    numbers = call.house.store.table.numbers
+    found = []
+    for thing, place in call.house.registry.things.items():
+        if place.kind != kind or not contains(call.person.area, place.area):
+            continue
+        for source in Source:
+            number = numbers.get((thing, name, source))
+            if number is not None:
+                found.append((thing, place.area, number))
+    return found
+
+
+@routes.get("/api/latest", query="kind property")
+def latest(call: Call) -> dict[str, Any]:
+    """The newest value of one property, of all things of a kind."""
+    selected = _selected(call)
+    times, values, _ = call.house.store.latest(np.array([n for *_, n in selected], np.int32))
+    heard = [i for i in range(len(selected)) if times[i]]
+    return {
+        "columns": {
+            "thing": [selected[i][0] for i in heard],
+            "time": [iso(int(times[i])) for i in heard],
+            "value": [float(values[i]) for i in heard],
+        }
+    }
+
+
+@routes.get("/api/aggregates", query="kind property by step from to")
+def aggregates(call: Call) -> dict[str, Any]:
+    """Mean, minimum, maximum and count of one property by group and step."""
+    by = call.text("by", "subdistrict")
+    selected = _selected(call)
+    step, start, end = _window(call)
+    if step == "raw":
+        raise Problem(400, "Bad parameter", field="step", rule="not raw")
+    registry = call.house.registry
+    if by == "kind":
+        groups = {number: call.text("kind") for *_, number in selected}
+    elif by == "subdistrict":
+        groups = {number: area[:9] for _, area, number in selected}
+    elif by == "h3":
+        groups = {
+            number: cell_of(registry.things[thing].longitude, registry.things[thing].latitude)
+            for thing, _, number in selected
+        }
+    else:
+        raise Problem(400, "Bad parameter", field="by", rule="subdistrict, kind or h3")
+    columns = columns_of(call.house.store.aggregate(groups, start, end, STEPS[step]))
+    columns["time"] = _times(columns["time"])
+    return {"columns": columns}
+
+
+@routes.post("/api/things/import", role=Role.ADMINISTRATOR, query="dry_run datum")
+def things_import(call: Call) -> ImportReport:
+    """Register things from CSV or GeoJSON; a dry run reports and changes nothing."""
+    datum = call.text("datum", "wgs84")
+    if datum not in DATUMS:
+        raise Problem(400, "Bad parameter", field="datum", rule=", ".join(DATUMS))
+    media = call.request.headers.get("content-type", "").split(";")[0]
+    form = "geojson" if "json" in media else "csv"
+    dry_run = call.flag("dry_run") is not False
+    try:
+        with call.house.database.writing():
+            report = import_things(
+                call.house.registry, call.body, form=form, datum=datum, dry_run=dry_run
+            )
+            if not dry_run:
+                detail = {"created": report.created, "updated": report.updated}
+                call.house.audit.record(call.person.name, "things.import", "things", detail)
+    except UnreadableError as error:
+        raise Problem(422, "File cannot be read", str(error)) from error
+    return report

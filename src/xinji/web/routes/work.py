@@ -1,0 +1,241 @@
+"""Events and cases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from xinji.access.identity import Role
+from xinji.access.scope import contains, within
+from xinji.loop.cases import CaseError, CaseRow, clock_reading
+from xinji.loop.house import House
+from xinji.model.title import Title
+from xinji.store.schema import case_steps, cases, events
+from xinji.web.call import Call, Problem, Routes, iso
+from xinji.web.listing import listing
+
+routes = Routes()
+
+NO_TITLE = Title("", "")
+
+
+def event_items(house: House, rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Rows of `events` as API items."""
+    titles = {rule.id: rule.title for rule in house.rules.rules}
+    names = house.registry.things
+    return [
+        {
+            "id": row.id,
+            "rule": row.rule,
+            "title": titles.get(row.rule, Title(row.rule, row.rule)),
+            "thing": row.thing,
+            "thing_name": names[row.thing].name if row.thing in names else "",
+            "area": row.area,
+            "started_at": iso(row.started_at),
+            "detected_at": iso(row.detected_at),
+            "ended_at": iso(row.ended_at),
+            "severity": row.severity,
+            "value": row.value,
+            "extreme": row.extreme,
+            "limit": row.limit,
+            "source": row.source,
+            "case": row.case_id,
+        }
+        for row in rows
+    ]
+
+
+def case_items(house: House, rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Rows of `cases` as API items."""
+    now = house.clock.now()
+    items = []
+    for found in rows:
+        row = found if isinstance(found, CaseRow) else CaseRow(*found)
+        kind, known = house.cases.types.get(row.type), house.cases.classes.get(row.case_class)
+        place = house.registry.things.get(row.thing)
+        items.append(
+            {
+                "id": row.id,
+                "number": row.id,
+                "type": row.type,
+                "case_class": row.case_class,
+                "class_title": known.title if known else NO_TITLE,
+                "state": row.state,
+                "state_title": kind.state(row.state).title if kind else NO_TITLE,
+                "stage": row.stage,
+                "title": row.title,
+                "thing": row.thing,
+                "thing_name": place.name if place else "",
+                "longitude": place.longitude if place else None,
+                "latitude": place.latitude if place else None,
+                "area": row.area,
+                "severity": row.severity,
+                "opened_at": iso(row.opened_at),
+                "due_at": iso(row.due_at),
+                "closed_at": iso(row.closed_at),
+                "outcome": row.outcome,
+                "assignee": row.assignee,
+                "department": row.department,
+                "overdue": row.overdue or (row.due_at is not None and row.due_at < now),
+                "clock_seconds": clock_reading(row, now) / 1e6,
+                "clock_running": row.clock_at is not None,
+                "limit_seconds": row.limit_us / 1e6 if row.limit_us else None,
+                "indicator": row.indicator,
+                "source": row.source,
+            }
+        )
+    return items
+
+
+@routes.get("/api/events", query="thing rule area open from to limit cursor format")
+def events_list(call: Call) -> Any:
+    """Events, newest first."""
+    e = events.c
+    query = sa.select(events).where(within(e.area, call.person.area))
+    for name, column in (("thing", e.thing), ("rule", e.rule)):
+        if value := call.text(name):
+            query = query.where(column == value)
+    if area := call.text("area"):
+        query = query.where(within(e.area, area))
+    is_open = call.flag("open")
+    if is_open is not None:
+        query = query.where(e.ended_at.is_(None) if is_open else e.ended_at.is_not(None))
+    query = query.where(
+        e.started_at >= call.time("from", 0), e.started_at < call.time("to", 1 << 62)
+    )
+    return listing(
+        call,
+        query,
+        [e.started_at, e.id],
+        lambda rows: event_items(call.house, rows),
+        descending=True,
+        name="events",
+    )
+
+
+@routes.get(
+    "/api/cases",
+    query="state stage class type area thing open overdue q indicator limit cursor format",
+)
+def cases_list(call: Call) -> Any:
+    """Cases, newest first."""
+    c = cases.c
+    query = sa.select(cases).where(within(c.area, call.person.area))
+    for name, column in (
+        ("state", c.state),
+        ("stage", c.stage),
+        ("class", c.case_class),
+        ("type", c.type),
+        ("thing", c.thing),
+        ("indicator", c.indicator),
+    ):
+        values = [value for value in call.text(name).split(",") if value]
+        if values:
+            query = query.where(column.in_(values))
+    if area := call.text("area"):
+        query = query.where(within(c.area, area))
+    is_open, overdue = call.flag("open"), call.flag("overdue")
+    if is_open is not None:
+        query = query.where(c.closed_at.is_(None) if is_open else c.closed_at.is_not(None))
+    if overdue is not None:
+        late = sa.or_(c.overdue, c.due_at < call.house.clock.now())
+        query = query.where(late if overdue else sa.not_(sa.func.coalesce(late, sa.false())))
+    if words := call.text("q"):
+        like = f"%{words.replace('%', '').replace('_', '')}%"
+        query = query.where(sa.or_(c.title.like(like), c.id.like(like)))
+    return listing(
+        call,
+        query,
+        [c.opened_at, c.id],
+        lambda rows: case_items(call.house, rows),
+        descending=True,
+        name="cases",
+    )
+
+
+def _case(call: Call) -> CaseRow:
+    row = call.house.cases.row(call.request.path_params["id"])
+    if row is None or not contains(call.person.area, row.area):
+        raise Problem(404, "No such case", call.request.path_params["id"])
+    return row
+
+
+@routes.get("/api/cases/{id}")
+def case_one(call: Call) -> dict[str, Any]:
+    """A case with its steps, its events, and what the caller may do now."""
+    return _full(call, _case(call))
+
+
+def _full(call: Call, row: CaseRow) -> dict[str, Any]:
+    house = call.house
+    kind = house.cases.types[row.type]
+    actions = {action.name: action.title for action in kind.actions}
+    actions["open"] = Title("立案", "Filed")
+    with house.database.reading() as connection:
+        steps = connection.execute(
+            sa.select(case_steps)
+            .where(case_steps.c.case_id == row.id)
+            .order_by(case_steps.c.number)
+        ).all()
+        found = connection.execute(
+            sa.select(events).where(events.c.case_id == row.id).order_by(events.c.started_at)
+        ).all()
+    return case_items(house, [row])[0] | {
+        "steps": [
+            {
+                "number": step.number,
+                "at": iso(step.at),
+                "action": step.action,
+                "action_title": actions.get(step.action, NO_TITLE),
+                "from_state": step.from_state,
+                "to_state": step.to_state,
+                "to_title": kind.state(step.to_state).title,
+                "actor": step.actor,
+                "role": step.role,
+                "note": step.note,
+                "evidence": msgspec.json.decode(step.evidence),
+                "hash": step.hash,
+            }
+            for step in steps
+        ],
+        "events": event_items(house, found),
+        "actions": [
+            {"name": action.name, "title": action.title, "requires": action.requires}
+            for action in house.cases.available(row, call.person.role.value)
+        ],
+    }
+
+
+class ActionBody(msgspec.Struct):
+    """Body of an action."""
+
+    action: str
+    note: str = ""
+    assignee: str | None = None
+    evidence: dict[str, Any] | None = None
+
+
+@routes.post("/api/cases/{id}/actions", role=Role.OPERATOR)
+def case_act(call: Call) -> dict[str, Any]:
+    """Do an action on a case; answered when the step is stored."""
+    given = call.json(ActionBody)
+    for name, value, longest in (("note", given.note, 4_000), ("assignee", given.assignee, 128)):
+        if value and len(value) > longest:
+            raise Problem(422, "Bad body", field=name, rule=f"at most {longest} characters")
+    try:
+        row = call.house.cases.act(
+            call.request.path_params["id"],
+            given.action,
+            actor=call.person.name,
+            role=call.person.role.value,
+            note=given.note,
+            assignee=given.assignee,
+            evidence=given.evidence,
+            scope=call.person.area,
+        )
+    except CaseError as error:
+        raise Problem(error.status, "Not done", str(error), field=error.field) from error
+    return _full(call, row)
