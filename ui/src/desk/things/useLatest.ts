@@ -18,7 +18,7 @@ export function useLatest(thing: Ref<ThingDetail | null>) {
       const value = change.value[index]
       if (id !== thing.value?.id || name === undefined || time === undefined || value === undefined) return
       const before = merged.get(name)
-      if (before && before.time > time) return
+      if (before && before.time >= time) return
       merged.set(name, {
         quality: 'good', source: thing.value.source, unit: '', ...before, property: name, time, value,
       })
