@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,10 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit status 0 when whole, 3 when not. Reads beside a running process too."""
+    # Not to own the folder is fine: reading does not need it.
     folder = None
-    try:
+    with suppress(FolderError):
         folder = Folder(arguments.data)
-    except FolderError:
-        pass
     path = arguments.data / "registry.sqlite3"
     if not path.exists():
         raise FolderError(f"{path}: does not exist")

@@ -24,10 +24,8 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Add the account."""
-    if sys.stdin.isatty():
-        password = getpass.getpass()
-    else:
-        password = sys.stdin.readline().rstrip("\n")
+    asked = sys.stdin.isatty()
+    password = getpass.getpass() if asked else sys.stdin.readline().rstrip("\n")
     running = remote(arguments.data)
     if running is not None:
         body = {

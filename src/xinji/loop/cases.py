@@ -26,7 +26,7 @@ RETRY_US = 30_000_000
 
 
 class CaseError(Exception):
-    """An action that is refused; `status` is the HTTP status of its kind, `field` what is missing."""
+    """An action that is refused; `status` is its HTTP status, `field` what is missing."""
 
     def __init__(self, status: int, message: str, field: str = "") -> None:
         super().__init__(message)

@@ -92,7 +92,7 @@ def _expected(ring, means, weeks, t, v):  # type: ignore[no-untyped-def]
 def _judge(slot, t, v, rings, means, weeks):  # type: ignore[no-untyped-def]
     """(condition holds, signal is good, value of interest, what it was compared with)."""
     kind = slot["type"]
-    if kind == THRESHOLD or kind == COUNT:
+    if kind in (THRESHOLD, COUNT):
         x = v * slot["sign"]
         bad = x > slot["limit"] if slot["strict"] else x >= slot["limit"]
         still = x > slot["clear"] if slot["strict"] else x >= slot["clear"]
@@ -158,7 +158,7 @@ def run(  # type: ignore[no-untyped-def]
                 written = _count(this, bad, good, t, value, groups, out, written)
                 continue
             phase = this["phase"]
-            if phase == NORMAL or phase == PENDING:
+            if phase in (NORMAL, PENDING):
                 if not bad:
                     this["phase"] = NORMAL
                     continue

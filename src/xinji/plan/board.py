@@ -146,7 +146,7 @@ def board(plan: Plan, systems: tuple[System, ...], figures: Figures, day: dt.dat
 
 
 def card(figures: Figures, target: Target, day: dt.date, limit: int = 50) -> dict[str, Any]:
-    """The card behind a figure: line, SQL, lineage, rows, history. For a page and for a terminal."""
+    """The card behind a figure: line, SQL, lineage, rows, history."""
     line = msgspec.to_builtins(line_as_of(figures, target, day))
     indicator = figures.indicators.get(target.indicator)
     if indicator is None:

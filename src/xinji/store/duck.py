@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -209,10 +209,8 @@ class DuckObservations:
 
     def _recover(self) -> None:
         """Leave the failed transaction; reopen the file when DuckDB has given it up."""
-        try:
+        with suppress(duckdb.Error):
             self._connection.rollback()
-        except duckdb.Error:
-            pass
         try:
             self._connection.execute("select count(*) from store.meta").fetchone()
         except duckdb.Error:

@@ -1,0 +1,66 @@
+# Everything that a person or CI runs. `make demo` and `make test` need nothing beforehand but
+# Python 3.11 or newer; what they need they install into .venv (and, as root, from Debian).
+
+PYTHON ?= python3
+BIN := .venv/bin
+PAGE := src/xinji/web/page/index.html
+UI := $(shell find ui -type f -not -path '*/node_modules/*' 2>/dev/null)
+
+.PHONY: help install ui demo test test-all lint types layers bench debian clean
+
+help:
+	@echo "make demo       a running district with simulated devices, at http://127.0.0.1:8080"
+	@echo "make test       lint, types, layers, unit, protocol and browser tests"
+	@echo "make test-all   the slow ones too (fuzzing, 10,000 connections, kills)"
+	@echo "make bench      every published figure, beside its peer"
+	@echo "make ui         build the page;  make lint | types | layers  one check alone"
+
+install: .venv/installed
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv .venv || { \
+		if [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq python3-venv && $(PYTHON) -m venv .venv; \
+		else echo "python3-venv is missing: apt-get install python3-venv"; exit 1; fi; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+ui: $(PAGE)
+
+$(PAGE): $(UI) | install
+	ui/build
+
+demo: install ui
+	$(BIN)/xinji demo
+
+debian:
+	@missing=""; \
+	command -v chromium >/dev/null || missing="$$missing chromium"; \
+	command -v mosquitto_pub >/dev/null || missing="$$missing mosquitto-clients"; \
+	if [ -n "$$missing" ]; then \
+		if [ "$$(id -u)" = 0 ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; \
+		else echo "not installed:$$missing; the tests that need them are skipped"; fi; fi
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: install
+	$(BIN)/mypy
+
+layers: install
+	$(BIN)/lint-imports
+
+test: install ui debian lint types layers
+	$(BIN)/pytest -m "not slow"
+
+test-all: install ui debian lint types layers
+	cd ui && ./node npm run lint
+	$(BIN)/pytest
+
+bench: install ui
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf .venv ui/node_modules src/xinji/web/page build dist
