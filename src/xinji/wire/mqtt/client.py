@@ -53,7 +53,8 @@ class Client:
         client_id: empty lets the server choose.
         window: messages without PUBACK at which `publish` waits.
         keep_alive: seconds; the client pings when it has sent nothing for that long.
-        retry_seconds: first pause before connecting again; it doubles up to 5 s.
+        retry_seconds, longest_retry_seconds: first pause before connecting again; it doubles up to
+            the longest.
         subscribe: a filter, `xinji/refused`, whose messages are kept in `received`.
     """
 
@@ -69,6 +70,7 @@ class Client:
         keep_alive: int = 60,
         ssl: tls.SSLContext | None = None,
         retry_seconds: float = 0.1,
+        longest_retry_seconds: float = 5.0,
         subscribe: str = "",
     ) -> None:
         self._address = (host, port, ssl)
@@ -77,6 +79,7 @@ class Client:
         )
         self._window = window
         self._retry_seconds = retry_seconds
+        self._longest_retry_seconds = longest_retry_seconds
         self._subscribe = subscribe
         self._unacknowledged: dict[int, tuple[bytes, bytes]] = {}
         self._unsent: set[int] = set()
@@ -193,7 +196,7 @@ class Client:
             link.close()
             while True:
                 await asyncio.sleep(pause)
-                pause = min(2 * pause, 5.0)
+                pause = min(2 * pause, self._longest_retry_seconds)
                 try:
                     link = await self._dial()
                 except RefusedError as error:
