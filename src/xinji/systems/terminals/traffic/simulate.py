@@ -71,10 +71,9 @@ def simulate(ground: Ground, generator: np.random.Generator) -> tuple[Fleet, ...
     def flow(c: Conditions) -> Floats:
         wet = (1 - 0.3 * rain_slowdown(c.rain_mm_h, c.standing_mm))[:, None]
         noise = 1 + 0.12 * normal(flow_key, LANES, c.times // 20_000_000)
-        vehicles: Floats = np.round(
-            np.clip(capacity * np.minimum(demand(c), 1) * wet * noise, 0, 2400)
-        )
-        return vehicles
+        vehicles: Floats = capacity * np.minimum(demand(c), 1) * wet * noise
+        whole: Floats = np.floor(np.clip(vehicles, 0, 2400) + 0.5)
+        return whole
 
     def speed(c: Conditions) -> Floats:
         crowd = 1 - 0.55 * np.minimum(demand(c), 1.2) ** 2
