@@ -206,6 +206,13 @@ def test_arrow_times(times, expected):
     ]
 
 
+@pytest.mark.parametrize("index", [pa.int8(), pa.uint32(), pa.uint64()])
+def test_arrow_dictionaries_of_any_index(index):
+    names = pa.DictionaryArray.from_arrays(pa.array([1, 0, 1], index), pa.array(["a", "b"]))
+    columns = decode(ARROW, arrow(thing=names, property=["p"] * 3, value=[1.0] * 3))
+    assert columns.things == ["b", "a", "b"]
+
+
 def test_arrow_values_that_are_not_finite_are_refused_when_resolved():
     columns = decode(
         ARROW,

@@ -49,7 +49,9 @@ def decode_arrow(data: bytes) -> Columns:
                 batch.validate(full=True)
                 _append(columns, batch, first)
                 first += batch.num_rows
-    except (pa.ArrowException, OSError, struct.error, OverflowError, MemoryError) as error:
+    except PayloadError:
+        raise
+    except (pa.ArrowException, ValueError, OSError, struct.error, MemoryError) as error:
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise PayloadError(f"not an Arrow IPC stream: {text:.200}", rule="arrow") from None
     if not columns.refused:
@@ -129,8 +131,8 @@ def _texts(array: Any) -> list[str | None]:
     """A text column as Python strings; each value of a dictionary becomes one object."""
     if not pa.types.is_dictionary(array.type):
         array = array.dictionary_encode()
-    words = [*array.dictionary.to_pylist(), None]
-    return [words[code] for code in array.indices.fill_null(-1).to_pylist()]
+    words = array.dictionary.to_pylist()
+    return [None if code is None else words[code] for code in array.indices.to_pylist()]
 
 
 def _append(columns: Columns, batch: Any, first: int) -> None:
