@@ -130,6 +130,15 @@ def plan_faults(
         if at >= seconds:
             break
         starts.append((at, types[int(generator.choice(len(types), p=weights / weights.sum()))]))
+    able = {
+        (fault_type, quick): [
+            i for i, fleet in enumerate(fleets) if _can_have(fleet, fault_type, quick=quick)
+        ]
+        for fault_type in FaultType
+        for quick in (False, True)
+    }
+    # by the root of the size: small fleets have their faults too
+    sizes = np.sqrt([len(fleet.things) for fleet in fleets])
     busy: dict[str, int] = {}
     planned: list[Fault] = []
     for number, (at, fault_type) in enumerate(starts):
@@ -137,12 +146,11 @@ def plan_faults(
         low, high = SECONDS[fault_type]
         end = begin + int(generator.uniform(low, high) * MICROSECONDS)
         quick = opening and number < len(OPENING)
-        choices = [i for i, fleet in enumerate(fleets) if _can_have(fleet, fault_type, quick=quick)]
+        choices = able[fault_type, quick]
         if not choices:
             continue
-        # by the root of the size: small fleets have their faults too
-        sizes = np.sqrt([len(fleets[i].things) for i in choices])
-        which = choices[int(generator.choice(len(choices), p=sizes / sizes.sum()))]
+        odds = sizes[choices]
+        which = choices[int(generator.choice(len(choices), p=odds / odds.sum()))]
         fleet = fleets[which]
         index = int(generator.integers(len(fleet.things)))
         thing = fleet.things[index].id

@@ -64,9 +64,12 @@ GROUP = np.dtype(
 RING = np.dtype([("hour", np.int64), ("sum", np.float64), ("n", np.int32)])
 
 TRANSITION = np.dtype(
-    [("what", np.uint8), ("slot", np.int32), ("at", np.int64), ("detected", np.int64),
-     ("value", np.float64), ("extreme", np.float64), ("bound", np.float64)]
+    [("what", np.uint8), ("slot", np.int32), ("onset", np.int64), ("at", np.int64),
+     ("detected", np.int64), ("value", np.float64), ("extreme", np.float64),
+     ("bound", np.float64)]
 )  # fmt: skip
+"""`onset` names the episode; it stands in the row because a slot can open and close many times in
+one batch."""
 
 
 @njit(cache=True, nogil=True)
@@ -203,6 +206,7 @@ def _emit(out, written, what, number, at, detected, slot):  # type: ignore[no-un
     row = out[written]
     row["what"] = what
     row["slot"] = number
+    row["onset"] = slot["onset"]
     row["at"] = at
     row["detected"] = detected
     row["value"] = slot["value"]
@@ -232,6 +236,7 @@ def _count(slot, bad, good, t, value, groups, out, written):  # type: ignore[no-
     row = out[written]
     row["what"] = GROUP_OPEN if opens else GROUP_CLOSE
     row["slot"] = slot["group"]
+    row["onset"] = group["onset"]
     row["at"] = t
     row["detected"] = t
     row["value"] = float(group["count"])

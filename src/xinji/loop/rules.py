@@ -227,10 +227,9 @@ class RuleEngine:
             if what in (kernel.GROUP_OPEN, kernel.GROUP_CLOSE):
                 number, area, source = self._group_keys[row["slot"]]
                 thing, opens = "", what == kernel.GROUP_OPEN
-                onset = int(self._groups[row["slot"]]["onset"])
             else:
                 slot = self._slots[row["slot"]]
-                number, onset = int(slot["rule"]), int(slot["onset"])
+                number = int(slot["rule"])
                 thing, _, source = self.table.names[slot["series"]]
                 area, opens = self._registry.things[thing].area, what == kernel.OPEN
             yield Found(
@@ -239,7 +238,7 @@ class RuleEngine:
                 thing=thing,
                 area=area,
                 source=source,
-                onset=int(row["at"]) if opens else onset,
+                onset=int(row["onset"]),
                 at=int(row["at"]),
                 detected=int(row["detected"]),
                 value=float(row["value"]),
