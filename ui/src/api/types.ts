@@ -87,6 +87,7 @@ export interface CaseType {
   name: string
   title: Title
   states: CaseState[]
+  actions: { name: string; title: Title; source: string[]; target: string | null }[]
 }
 
 export interface CaseClass {

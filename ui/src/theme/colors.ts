@@ -6,7 +6,7 @@ export const STATE_COLORS: Record<ThingState, string> = {
   good: '#23866f',
   alarm: '#cf2f2a',
   silent: '#b8730a',
-  'no data': '#7b8794',
+  'no data': '#667280',
 }
 
 export const STATES: readonly ThingState[] = ['alarm', 'silent', 'no data', 'good']
@@ -15,7 +15,7 @@ export const LIGHT_COLORS: Record<Light, string> = {
   ahead: '#1f5a94',
   'on path': '#23866f',
   behind: '#cf2f2a',
-  'no data': '#7b8794',
+  'no data': '#667280',
 }
 
 export const LIGHTS: readonly Light[] = ['behind', 'on path', 'ahead', 'no data']
@@ -23,7 +23,7 @@ export const LIGHTS: readonly Light[] = ['behind', 'on path', 'ahead', 'no data'
 export const SEVERITY_COLORS: Record<Severity, string> = {
   critical: '#a3151d',
   major: '#cf2f2a',
-  minor: '#b8730a',
+  minor: '#946000',
   warning: '#5f6b78',
 }
 
