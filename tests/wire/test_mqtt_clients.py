@@ -30,6 +30,7 @@ from xinji.wire.mqtt.packets import PUBACK, Acknowledgement, ConnackPacket
 
 MOSQUITTO_PUB = shutil.which("mosquitto_pub")
 needs_mosquitto = pytest.mark.skipif(MOSQUITTO_PUB is None, reason="mosquitto_pub is missing")
+ACCEPTED = ConnackPacket(0)
 TOPIC = "xinji/thing:0/temperature"
 PASSWORD = SECRET.decode()
 
@@ -244,8 +245,20 @@ def test_tls(run, serve, house, certificate):
                 assert len(house.rows) == 301
             plain = await Raw.open(port, connect_packet())
             assert await plain.ended()
+            second_port = await listener.start("127.0.0.1", 0)  # plain beside TLS
+            assert await (await Raw.open(second_port, connect_packet())).packet() == ACCEPTED
+            assert listener.ports == [port, second_port]
+            slow = await Raw.open(port, connect_packet(), ssl=trust)
+            assert await slow.packet() == ACCEPTED
+            house.is_full = True
+            slow.send(publish(1, 1))
+            assert await slow.packet() == Acknowledgement(PUBACK, 1)
+            slow.send(publish(2, 2))
+            assert await slow.silent()
+            house.is_full = False
+            assert await slow.packet() == Acknowledgement(PUBACK, 2)
             large = await Raw.open(port, connect_packet() + publish(b"x" * 3_000_000, 1), ssl=trust)
-            assert await large.packet() == ConnackPacket(0)
+            assert await large.packet() == ACCEPTED
             assert await large.ended()
             assert listener.counters.disconnects["packet-too-large"] == 1
 
@@ -262,7 +275,7 @@ async def crowd(port, count):
     async def one(number):
         async with gate:
             raw = await Raw.open(port, connect_packet(client_id=f"c{number}"))
-            assert await raw.packet(60) == ConnackPacket(0)
+            assert await raw.packet(60) == ACCEPTED
             return raw
 
     raws = await asyncio.gather(*(one(number) for number in range(count)))
@@ -337,7 +350,7 @@ def test_acknowledged_means_stored_through_kill_9(tmp_path):
         for _ in range(2):
             async with process("house", port, tmp_path) as server:
                 raw = await Raw.open(port, connect_packet(password=b"secret"))
-                assert await raw.packet() == ConnackPacket(0)
+                assert await raw.packet() == ACCEPTED
                 first = sent
                 stop = time.monotonic() + 1.0
                 flying = {}

@@ -258,6 +258,17 @@ def test_connect_has_its_own_cap_and_the_next_packet_the_full_one():
     assert violation(fat, server=True, connect_maximum=100) == Violation.TOO_LARGE
 
 
+def test_long_topics_are_not_remembered():
+    decoder = Decoder(server=False)
+    for number in range(300):
+        topic = b"%d/" % number + b"x" * 60_000
+        assert len(decoder.feed(enc.encode_publish(topic, b"", 1, qos=1))) == 1
+    assert not decoder._topics
+    for number in range(5000):
+        decoder.feed(enc.encode_publish(b"%d" % number, b"", 1, qos=1))
+    assert len(decoder._topics) < 4096
+
+
 def test_byte_by_byte_of_a_large_packet_costs_linear_time():
     data = enc.encode_publish(b"t", b"x" * 200_000, 1, qos=1)
     decoder = Decoder(server=False)

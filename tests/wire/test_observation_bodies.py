@@ -61,6 +61,13 @@ def test_time_in_milliseconds_is_said_to_be():
     assert "milliseconds" in detail
 
 
+def test_details_of_refusals_stay_short():
+    reason, detail = decode_reading(b'{"value":1,"' + b"x" * 100_000 + b'":1}')
+    assert reason is Reason.MALFORMED
+    assert len(detail) < 220
+    assert len(decode_json(b'[{"' + b"x" * 100_000 + b'":1}]').refused[0].detail) < 220
+
+
 @pytest.mark.parametrize("micro", [1, 123_456, 999_999, 500_001])
 def test_microseconds_are_exact(micro):
     text = f'{{"value":1,"time":"2199-12-31T23:59:59.{micro:06d}Z"}}'

@@ -68,6 +68,8 @@ class RawBody(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True)
     quality: list[msgspec.Raw] | None = None
 
 
+_DETAIL_LENGTH = 200
+
 _READING = msgspec.json.Decoder(float | str | bool | Reading)
 _ROWS = msgspec.json.Decoder(list[Row] | Body)
 _ROW = msgspec.json.Decoder(Row)
@@ -94,6 +96,8 @@ def decode_reading(payload: bytes) -> tuple[Value, int, int] | tuple[Reason, str
 def reason_of(error: Exception) -> tuple[Reason, str]:
     """The reason word and the sentence for an error of msgspec's JSON decoder."""
     text = str(error)
+    if len(text) > _DETAIL_LENGTH:  # it may quote a name of any length from the body
+        text = f"{text[: _DETAIL_LENGTH // 2]} ... {text[-_DETAIL_LENGTH // 2 :]}"
     if isinstance(error, RecursionError):
         return Reason.MALFORMED, "JSON is nested too deeply"
     if isinstance(error, UnicodeDecodeError):

@@ -55,7 +55,7 @@ def decode_senml(data: bytes, now: float | None = None) -> Columns:
     except UnicodeDecodeError as error:
         raise PayloadError(f"not UTF-8 (byte {error.start} of a string)", rule="senml") from None
     except msgspec.DecodeError as error:
-        raise PayloadError(f"not a SenML pack: {error}", rule="senml") from None
+        raise PayloadError(f"not a SenML pack: {error!s:.200}", rule="senml") from None
     if len(pack) > MAXIMUM_ROWS:
         raise PayloadError(f"{len(pack)} records; at most {MAXIMUM_ROWS}", too_large=True)
     now = clock.time() if now is None else now

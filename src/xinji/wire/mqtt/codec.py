@@ -42,7 +42,9 @@ from xinji.wire.mqtt.packets import (
     Will,
 )
 
-_CACHED_TOPICS = 4096  # a sender with more topics than this pays a little more, and no more memory
+# A sender with more or longer topics pays a little more time, and gets no more memory.
+_CACHED_TOPICS = 4096
+_CACHED_TOPIC_BYTES = 256
 
 
 class Decoder:
@@ -193,7 +195,8 @@ class Decoder:
             topic = topic_name(raw)
             if len(self._topics) >= _CACHED_TOPICS:
                 self._topics.clear()
-            self._topics[raw] = topic
+            if len(raw) <= _CACHED_TOPIC_BYTES:
+                self._topics[raw] = topic
         qos = first >> 1 & 3
         packet_id = 0
         if qos:

@@ -147,7 +147,8 @@ class Intake:
         if refused:
             lost = {refusal.index for refusal in refused}
             batch.indexes = [index for index in range(len(messages)) if index not in lost]
-        return Delivery(batch, packet_ids, [message.topic for message in messages])
+        # Cut, so that what waits for its commit cannot be made large by long names.
+        return Delivery(batch, packet_ids, [message.topic[:200] for message in messages])
 
     def _resolve(self, topic: str) -> Target | tuple[Reason, str]:
         """The series of a topic, remembered; or why there is none, not remembered."""
