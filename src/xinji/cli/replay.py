@@ -87,5 +87,3 @@ async def _send(arguments: argparse.Namespace, mapping: Mapping, secret: str) ->
         sent = await replay(client, rows, arguments.speed)
     print(json.dumps({"messages_acknowledged": sent}))
     return 0
-
-
