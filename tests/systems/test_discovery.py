@@ -7,6 +7,8 @@ import duckdb
 import msgspec
 import pytest
 
+from xinji.loop.indicators import check as check_indicator
+from xinji.loop.indicators import lineage
 from xinji.model.rules import Rule, Silence
 from xinji.model.system import System
 from xinji.model.title import Title
@@ -63,7 +65,11 @@ def test_indicator_has_no_value_without_rows(database, indicator):
     rows = _run(database, indicator.sql).fetchall()
     assert len(rows) == 1 and rows[0][0] is None
     if indicator.rows_sql:
-        assert _run(database, indicator.rows_sql).fetchall() == []
+        rows = _run(database, indicator.rows_sql)
+        assert "source" in [column[0] for column in rows.description]
+        assert rows.fetchall() == []
+    check_indicator(indicator)
+    assert lineage(indicator).tables
 
 
 def test_count_follows_the_date(database):

@@ -43,10 +43,14 @@ def mean_observed(kind: str, name: str, window: str, where: str = "", scale: str
 
 
 def rows_observed(kind: str, name: str, window: str, where: str = "") -> str:
-    """SQL for the rows behind `mean_observed`, one per thing."""
+    """SQL for the rows behind `mean_observed`, one per thing.
+
+    `source` is the weakest of the thing's rows: the words' order is that of the alphabet.
+    """
     return (
         "SELECT t.id, t.name, t.area, avg(o.value) AS mean, count(o.value) AS observations, "
-        "max(o.time) AS last FROM observations o JOIN things t ON t.id = o.thing "
+        "max(o.time) AS last, max(o.source) AS source "
+        "FROM observations o JOIN things t ON t.id = o.thing "
         f"WHERE {_observed(kind, name, window, where)} GROUP BY t.id, t.name, t.area ORDER BY t.id"
     )
 

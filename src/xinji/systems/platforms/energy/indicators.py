@@ -9,9 +9,17 @@ from xinji.systems.counting import IN_SERVICE, count_in_service, rows_in_service
 SYSTEM = "platforms.energy"
 OWNER = "区发改委"
 
-HEARD = """SELECT DISTINCT thing FROM observations
+HEARD = """SELECT thing, max(source) AS source FROM observations
 WHERE kind = 'public-building' AND property = 'power_kw'
-  AND time <= $asof AND time > $asof - INTERVAL 24 HOUR"""
+  AND time <= $asof AND time > $asof - INTERVAL 24 HOUR GROUP BY thing"""
+
+POWER_AND_AREA = f"""mean_power AS (
+  SELECT thing, avg(value) AS kw, max(source) AS source FROM observations
+  WHERE kind = 'public-building' AND property = 'power_kw' AND quality < 2
+    AND time <= $asof AND time > $asof - INTERVAL 24 HOUR GROUP BY thing),
+buildings AS (
+  SELECT id, CAST((attributes->>'floor_area_m2') AS DOUBLE) AS m2 FROM things
+  WHERE kind = 'public-building' AND {IN_SERVICE})"""
 
 INDICATORS = (
     Indicator(
@@ -22,7 +30,8 @@ INDICATORS = (
 FROM things t LEFT JOIN ({HEARD}) heard ON heard.thing = t.id
 WHERE t.kind = 'public-building' AND t.in_service_since <= $asof
   AND (t.retired_at IS NULL OR t.retired_at > $asof)""",
-        rows_sql=f"""SELECT t.id, t.name, t.area, heard.thing IS NOT NULL AS monitored
+        rows_sql=f"""SELECT t.id, t.name, t.area, heard.thing IS NOT NULL AS monitored,
+  coalesce(heard.source, t.source) AS source
 FROM things t LEFT JOIN ({HEARD}) heard ON heard.thing = t.id
 WHERE t.kind = 'public-building' AND t.in_service_since <= $asof
   AND (t.retired_at IS NULL OR t.retired_at > $asof) ORDER BY t.id""",
@@ -44,15 +53,12 @@ WHERE t.kind = 'public-building' AND t.in_service_since <= $asof
         title=Title("公共建筑平均用电强度(24小时)", "Mean power per floor area, 24 h"),
         unit="W/m2",
         direction="down",
-        sql=f"""WITH mean_power AS (
-  SELECT thing, avg(value) AS kw FROM observations
-  WHERE kind = 'public-building' AND property = 'power_kw' AND quality < 2
-    AND time <= $asof AND time > $asof - INTERVAL 24 HOUR GROUP BY thing),
-buildings AS (
-  SELECT id, CAST((attributes->>'floor_area_m2') AS DOUBLE) AS m2 FROM things
-  WHERE kind = 'public-building' AND {IN_SERVICE})
+        sql=f"""WITH {POWER_AND_AREA}
 SELECT 1000.0 * sum(kw) / nullif(sum(m2), 0) AS value
 FROM mean_power JOIN buildings ON buildings.id = mean_power.thing""",
+        rows_sql=f"""WITH {POWER_AND_AREA}
+SELECT thing, kw, m2, source FROM mean_power JOIN buildings ON buildings.id = mean_power.thing
+ORDER BY thing""",
         owner=OWNER,
         system=SYSTEM,
     ),

@@ -8,8 +8,8 @@ from xinji.model.title import Title
 SYSTEM = "platforms.operations"
 OWNER = "区城运中心"
 
-HEARD = """SELECT DISTINCT thing FROM observations
-WHERE time <= $asof AND time > $asof - INTERVAL 24 HOUR"""
+HEARD = """SELECT thing, max(source) AS source FROM observations
+WHERE time <= $asof AND time > $asof - INTERVAL 24 HOUR GROUP BY thing"""
 
 CLOSED = "closed_at <= $asof AND closed_at > $asof - INTERVAL 30 DAY"
 
@@ -21,7 +21,8 @@ INDICATORS = (
         sql=f"""SELECT 100.0 * count(heard.thing) / nullif(count(t.id), 0) AS value
 FROM things t LEFT JOIN ({HEARD}) heard ON heard.thing = t.id
 WHERE t.in_service_since <= $asof AND (t.retired_at IS NULL OR t.retired_at > $asof)""",
-        rows_sql=f"""SELECT t.kind, count(t.id) AS things, count(heard.thing) AS heard
+        rows_sql=f"""SELECT t.kind, count(t.id) AS things, count(heard.thing) AS heard,
+  max(coalesce(heard.source, t.source)) AS source
 FROM things t LEFT JOIN ({HEARD}) heard ON heard.thing = t.id
 WHERE t.in_service_since <= $asof AND (t.retired_at IS NULL OR t.retired_at > $asof)
 GROUP BY t.kind ORDER BY t.kind""",
@@ -34,8 +35,8 @@ GROUP BY t.kind ORDER BY t.kind""",
         unit="%",
         sql=f"""SELECT 100.0 * count(id) FILTER (WHERE due_at IS NULL OR closed_at <= due_at)
   / nullif(count(id), 0) AS value FROM cases WHERE {CLOSED}""",
-        rows_sql=f"""SELECT id, case_class, thing, area, opened_at, due_at, closed_at, outcome
-FROM cases WHERE {CLOSED} ORDER BY closed_at DESC""",
+        rows_sql=f"""SELECT id, case_class, thing, area, opened_at, due_at, closed_at,
+  outcome, source FROM cases WHERE {CLOSED} ORDER BY closed_at DESC""",
         owner=OWNER,
         system=SYSTEM,
     ),
@@ -46,7 +47,7 @@ FROM cases WHERE {CLOSED} ORDER BY closed_at DESC""",
         direction="down",
         sql=f"""SELECT median(date_diff('second', opened_at, closed_at)) / 60.0 AS value
 FROM cases WHERE {CLOSED}""",
-        rows_sql=f"""SELECT id, case_class, area, opened_at, closed_at
+        rows_sql=f"""SELECT id, case_class, area, opened_at, closed_at, source
 FROM cases WHERE {CLOSED} ORDER BY closed_at DESC""",
         owner=OWNER,
         system=SYSTEM,

@@ -41,7 +41,8 @@ INDICATORS = (
         sql=f"""SELECT 100.0 * count(value) FILTER (WHERE value > 0.5)
   / nullif(count(value), 0) AS value FROM observations WHERE {PILE_STATES}""",
         rows_sql=f"""SELECT thing, area, avg(CAST(value > 0.5 AS DOUBLE)) AS share,
-  max(time) AS last FROM observations WHERE {PILE_STATES} GROUP BY thing, area ORDER BY share""",
+  max(time) AS last, max(source) AS source
+FROM observations WHERE {PILE_STATES} GROUP BY thing, area ORDER BY share""",
         owner=OWNER,
         system=SYSTEM,
     ),

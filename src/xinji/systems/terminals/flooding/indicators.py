@@ -29,7 +29,8 @@ INDICATORS = (
         unit="cm",
         direction="down",
         sql=f"SELECT max(value) AS value FROM observations WHERE {PONDED}",
-        rows_sql="SELECT thing, area, max(value) AS deepest FROM observations "
+        rows_sql="SELECT thing, area, max(value) AS deepest, max(source) AS source "
+        "FROM observations "
         f"WHERE {PONDED} GROUP BY thing, area ORDER BY deepest DESC",
         owner=OWNER,
         system=SYSTEM,

@@ -32,7 +32,8 @@ INDICATORS = (
         unit="1",
         sql="SELECT nullif(count(DISTINCT (attributes->>'section')), 0) AS value FROM things "
         f"WHERE kind = 'traffic-lane' AND {IN_SERVICE}",
-        rows_sql="SELECT (attributes->>'section') AS section, count(id) AS lanes FROM things "
+        rows_sql="SELECT (attributes->>'section') AS section, count(id) AS lanes, "
+        "max(source) AS source FROM things "
         f"WHERE kind = 'traffic-lane' AND {IN_SERVICE} GROUP BY section ORDER BY section",
         owner=OWNER,
         system=SYSTEM,
@@ -45,7 +46,8 @@ INDICATORS = (
         sql="SELECT sum(CAST((attributes->>'cameras') AS DOUBLE)) AS value FROM things "
         f"WHERE kind = 'traffic-lane' AND {IN_SERVICE}",
         rows_sql="SELECT (attributes->>'section') AS section, "
-        "sum(CAST((attributes->>'cameras') AS DOUBLE)) AS cameras FROM things "
+        "sum(CAST((attributes->>'cameras') AS DOUBLE)) AS cameras, "
+        "max(source) AS source FROM things "
         f"WHERE kind = 'traffic-lane' AND {IN_SERVICE} GROUP BY section ORDER BY section",
         owner=OWNER,
         system=SYSTEM,
