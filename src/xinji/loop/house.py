@@ -36,6 +36,7 @@ from xinji.store.observations import Appended, Rows, StoreError
 from xinji.store.registry import Registry
 from xinji.store.schema import cases, events, refusals, things
 from xinji.store.schema import rules as rules_table
+from xinji.store.series import warm
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +121,9 @@ class House:
         self._stored_before = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._chores: list[tuple[float, float, Callable[[], Awaitable[None]]]] = []
+        warm(self.store.table)
         self.set_rules()
+        self.rules.warm()
         self._catch_up()
 
     # -- rules ------------------------------------------------------------------------------

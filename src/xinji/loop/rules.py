@@ -208,18 +208,27 @@ class RuleEngine:
         self._ring_count += 1
         return at
 
+    def warm(self) -> None:
+        """Compile (or load) the kernel now rather than in the first commit."""
+        none = np.zeros(0, np.int64)
+        self._run(0, none.astype(np.int32), none, none.astype(np.float64))
+
     def observe(self, series: Int32, times: Int64, values: Float64) -> list[Found]:
         """Run rows in order of arrival; returns the transitions."""
         self.attach()
         found: list[Found] = []
         begin = 0
         while begin < len(series):
-            begin, written = kernel.run(
-                begin, series, times, values, self._newest, self._first, self._following,
-                self._slots, self._groups, self._rings, self._means, self._weeks, self._out,
-            )  # fmt: skip
+            begin, written = self._run(begin, series, times, values)
             found.extend(self._read(self._out[:written]))
         return found
+
+    def _run(self, begin: int, series: Int32, times: Int64, values: Float64) -> tuple[int, int]:
+        begin, written = kernel.run(
+            begin, series, times, values, self._newest, self._first, self._following,
+            self._slots, self._groups, self._rings, self._means, self._weeks, self._out,
+        )  # fmt: skip
+        return int(begin), int(written)
 
     def _read(self, transitions: NDArray[np.void]) -> Iterator[Found]:
         for row in transitions:
