@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import shutil
@@ -216,9 +217,15 @@ def started(name: str, profile: str = "") -> Iterator[Server]:
         command = COMMANDS[name](Path(folder), port)
         if profile:
             command += ["--profile", profile]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        with (Path(folder) / "stderr").open("wb") as errors:
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
         try:
-            wait_for_port(port, process)
+            try:
+                wait_for_port(port, process)
+            except RuntimeError as error:
+                raise RuntimeError(
+                    f"{error}: {(Path(folder) / 'stderr').read_text()[-2000:]}"
+                ) from None
             user = {"house": "bench", "memory": "bench"}.get(name, "")
             password = ""
             if user:
@@ -306,6 +313,10 @@ async def serve(kind: str, folder: Path, port: int) -> None:
         secret = gate.issue("bench", things=("bench:",), actor="benchmark")
         (folder / "secret").write_text(secret)
     listener = Listener(inlet, gate, Limits(messages_per_second=0))
+    # As `xinji serve` should: what lives for ever is not looked through again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await listener.start("127.0.0.1", port)

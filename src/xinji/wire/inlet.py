@@ -84,5 +84,5 @@ class Gate(Protocol):
     """Who may connect."""
 
     def authenticate(self, username: str, password: bytes) -> Device | None:
-        """The device of a credential, or None. Constant time; safe to call 10,000 times a second."""
+        """The device of a credential, or None. Constant time; fit for 10,000 calls a second."""
         ...

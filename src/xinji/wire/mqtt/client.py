@@ -1,8 +1,8 @@
 """A publishing MQTT 3.1.1 client: QoS 1, a window, and nothing lost over a reconnection.
 
-Why our own: a publish costs 85-170 µs with paho, 133 µs with aiomqtt, 10 µs with gmqtt 0.8 (whose
-`publish` has no backpressure, and whose packet identifiers are global to the process), and about
-2 µs here; `xinji simulate` speaks for 10,000 devices from one core.
+Why our own: a publish costs 85-170 µs of CPU with paho, 133 µs with aiomqtt, 9 µs with gmqtt 0.8
+(whose `publish` has no backpressure, and whose packet identifiers are global to the process), and
+4.5 µs here, PUBACK included; `xinji simulate` speaks for 10,000 devices from one core.
 """
 
 from __future__ import annotations
