@@ -83,7 +83,7 @@ def _buildings(ground: Ground, generator: np.random.Generator, count: int, label
         system=SYSTEM,
         things=things,
         streams=(
-            Stream(property="power_kw", period=60, sample=power, decimals=2),
+            Stream(property="power_kw", period=60, sample=power, decimals=4),
             Stream(property="energy_kwh", period=300, sample=energy, decimals=1),
         ),
         transport="http",

@@ -75,7 +75,7 @@ def _cameras(ground: Ground, generator: np.random.Generator, programme: str) -> 
             return value
 
         streams += [
-            Stream(property="luminance", period=60, sample=luminance, decimals=1),
+            Stream(property="luminance", period=60, sample=luminance, decimals=4),
             Stream(property="frame_rate", period=60, sample=frame_rate, decimals=2),
         ]
     return Fleet(system=SYSTEM, things=things, streams=tuple(streams), weak=(("stream", 0.0),))

@@ -88,7 +88,7 @@ def simulate(ground: Ground, generator: np.random.Generator) -> tuple[Fleet, ...
             things=things,
             streams=(
                 Stream(property="flow", period=20, sample=flow, decimals=0),
-                Stream(property="mean_speed", period=20, sample=speed, decimals=1),
+                Stream(property="mean_speed", period=20, sample=speed, decimals=4),
             ),
         ),
     )
