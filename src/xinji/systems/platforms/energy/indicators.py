@@ -26,7 +26,7 @@ INDICATORS = (
         id="platforms.energy.coverage_share",
         title=Title("公共建筑能耗监测覆盖率", "Large public buildings monitored"),
         unit="%",
-        sql=f"""SELECT 100.0 * count(heard.thing) / nullif(count(t.id), 0) AS value
+        sql=f"""SELECT 100.0 * nullif(count(heard.thing), 0) / nullif(count(t.id), 0) AS value
 FROM things t LEFT JOIN ({HEARD}) heard ON heard.thing = t.id
 WHERE t.kind = 'public-building' AND t.in_service_since <= $asof
   AND (t.retired_at IS NULL OR t.retired_at > $asof)""",
