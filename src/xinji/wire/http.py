@@ -28,7 +28,7 @@ RETRY_SECONDS = 5
 _KEY_LENGTH = 200
 
 
-class Refused(Exception):  # noqa: N818 - it is an answer, not a defect
+class Refused(Exception):
     """A request that is answered with a problem document (RFC 9457)."""
 
     def __init__(self, status: int, detail: str, *, field: str = "", rule: str = "") -> None:
