@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import pytest
 
 import xinji
@@ -59,12 +60,15 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     folder = tmp_path_factory.mktemp("demo")
     log = folder / "log.txt"
     command = [sys.executable, "-m", "xinji.cli", "demo", "--port", "0", "--mqtt-port", "0"]
+    command += ["--history-days", "0.1"]
     with log.open("w") as output:
         process = subprocess.Popen(
             [*command, "--data", str(folder / "data")], stdout=output, stderr=subprocess.STDOUT
         )
     try:
-        yield _started(process, log)
+        started = _started(process, log)
+        _wait_for_devices(started)
+        yield started
     finally:
         process.terminate()
         try:
@@ -87,6 +91,20 @@ def _started(process: subprocess.Popen[bytes], log: Path) -> Demo:
             pytest.fail(f"xinji demo ended with {process.returncode}:\n{said[-3000:]}")
         time.sleep(0.2)
     pytest.fail(f"xinji demo was not ready in {START_SECONDS:.0f} s:\n{log.read_text()[-3000:]}")
+
+
+def _wait_for_devices(demo: Demo) -> None:
+    """Until the simulated district is registered and reports."""
+    end = time.monotonic() + START_SECONDS
+    with httpx.Client(base_url=demo.url, timeout=30) as client:
+        body = {"name": demo.name, "password": demo.password}
+        client.post("/api/sign-in", json=body).raise_for_status()
+        while time.monotonic() < end:
+            now = client.get("/api/overview").json()
+            if now["things"]["good"] > now["things"]["no data"] and now["lights"]["on path"]:
+                return
+            time.sleep(0.5)
+    pytest.fail(f"the demo's devices did not report in {START_SECONDS:.0f} s")
 
 
 @pytest.fixture(scope="session")

@@ -108,7 +108,7 @@ def test_a_figure_shows_where_it_comes_from(page: Page) -> None:
     expect(page.get_by_test_id("lineage-sql")).to_be_visible()
 
 
-def test_a_case_is_assigned_and_the_list_keeps_its_row(page: Page) -> None:
+def test_a_case_is_appointed_and_the_list_keeps_its_row(page: Page) -> None:
     filed = _a_filed_case(page)
     page.goto("/cases")
     row = page.locator(f"[data-case-id='{filed}'][data-test=case-row]")
@@ -116,23 +116,23 @@ def test_a_case_is_assigned_and_the_list_keeps_its_row(page: Page) -> None:
     expect(page.get_by_test_id("case-state")).to_have_attribute("data-state", "filed")
     steps = page.get_by_test_id("case-step").count()
 
-    page.get_by_test_id("action-assign").click()
+    page.get_by_test_id("action-appoint").click()
     page.get_by_test_id("action-submit").click()
     expect(page.get_by_test_id("action-dialog")).to_contain_text("经办人")
     page.get_by_test_id("action-assignee").fill("张师傅")
     page.get_by_test_id("action-submit").click()
 
-    expect(page.get_by_test_id("case-state")).to_have_attribute("data-state", "assigned")
+    expect(page.get_by_test_id("case-state")).to_have_attribute("data-state", "led")
     expect(page.get_by_test_id("case-step")).to_have_count(steps + 1)
-    expect(row).to_have_attribute("data-state", "assigned")
+    expect(row).to_have_attribute("data-state", "led")
     expect(row).to_have_class(re.compile("chosen"))
 
 
 def _a_filed_case(page: Page) -> str:
-    """A case that waits for its dispatch; the demo's faults open one sooner or later."""
+    """A supervision case that waits for a lead; the crews of the demo leave those to people."""
     end = time.monotonic() + FIRST_CASE_SECONDS
     while time.monotonic() < end:
-        found = page.request.get("/api/cases?state=filed&type=device-fault&open=true&limit=1")
+        found = page.request.get("/api/cases?state=filed&type=supervision&open=true&limit=1")
         if found.json()["items"]:
             return str(found.json()["items"][0]["id"])
         time.sleep(1)

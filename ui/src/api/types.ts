@@ -223,6 +223,8 @@ export interface Case {
   clock_seconds: number
   clock_running: boolean
   limit_seconds: number | null
+  /** Of a supervision case: the indicator of the plan that is behind. */
+  indicator?: string | null
   source: Source
 }
 

@@ -89,6 +89,7 @@ export const en: Record<keyof typeof zh, string> = {
   'source.measured': 'Measured',
   'source.replayed': 'Replayed',
   'source.simulated': 'Simulated',
+  'source.unknown': 'Source not stated',
 
   'grade.bronze': 'Bronze',
   'grade.silver': 'Silver',

@@ -88,6 +88,7 @@ export const zh = {
   'source.measured': '实测',
   'source.replayed': '回放',
   'source.simulated': '模拟',
+  'source.unknown': '来源未标明',
 
   'grade.bronze': '铜级',
   'grade.silver': '银级',

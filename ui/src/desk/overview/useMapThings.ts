@@ -1,6 +1,7 @@
 import type { FeatureCollection, Point } from 'geojson'
-import { computed, onScopeDispose, reactive, shallowRef, triggerRef } from 'vue'
+import { computed, onScopeDispose, reactive, shallowRef, triggerRef, watch } from 'vue'
 import { onChange, onReopened } from '@/api/changes'
+import { district } from '@/api/district'
 import { get } from '@/api/request'
 import type { Thing, ThingState } from '@/api/types'
 import type { MapThing } from '@/map/thingLayers'
@@ -47,6 +48,8 @@ export function useMapThings() {
     }, REDRAW_MS)
   })
   onReopened(() => void read())
+  // The district is read again when things were registered.
+  watch(district, () => void read())
   onScopeDispose(() => clearTimeout(timer))
 
   const shown = computed(() =>
