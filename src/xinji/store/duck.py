@@ -61,9 +61,8 @@ class DuckObservations:
         try:
             self._connection = duckdb.connect(":memory:", config={"memory_limit": self._memory})
             name = str(self.path).replace("'", "''")
-            self._connection.execute(
-                f"attach '{name}' as store (storage_version '{STORAGE_VERSION}')"
-            )
+            version = "" if existed else f" (storage_version '{STORAGE_VERSION}')"
+            self._connection.execute(f"attach '{name}' as store{version}")
             tables = {
                 row[0]
                 for row in self._connection.execute(

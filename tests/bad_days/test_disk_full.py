@@ -1,0 +1,76 @@
+"""No space left: nothing is acknowledged, nothing is lost, and it goes on when space is back."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.conftest import gauge, open_house, send
+from xinji.access.audit import verify
+from xinji.loop.house import House
+from xinji.store.observations import StoreError
+from xinji.store.schema import cases, events
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 MB of its own."""
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(tmp_path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if made.returncode:
+        pytest.skip(f"needs the right to mount a file system: {made.stderr.strip()}")
+    yield tmp_path
+    subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+
+
+def fill(path: Path) -> None:
+    with path.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"x" * 4096)
+        except OSError:
+            return
+
+
+def act_until_refused(house: House, case: str) -> None:
+    for _ in range(500):
+        house.cases.act(case, "assign", actor="li", role="operator", assignee="x" * 100)
+
+
+def test_full_disk_refuses_and_recovers(small_disk: Path) -> None:
+    house = open_house(small_disk / "data")
+    house.registry.put([house.registry.check(gauge(n)) for n in (1, 2)])
+    assert send(house, [("gauge-1", "rain_mm_h", 0, 50.0)]).stored == 1
+    with house.database.reading() as connection:
+        case = connection.execute(sa.select(cases.c.id)).scalar_one()
+    filler = small_disk / "filler"
+    fill(filler)
+    refused = 0
+    for _ in range(5):
+        receipt = send(house, [("gauge-2", "rain_mm_h", 0, float(n % 7)) for n in range(4_000)])
+        if receipt.failure:
+            refused += 1
+            assert receipt.stored == 0
+    assert refused
+    assert "space" in house.ingest.read_only
+    before = house.store.row_count
+    with pytest.raises(StoreError, match="full"):
+        act_until_refused(house, case)
+    filler.unlink()
+    assert send(house, [("gauge-2", "rain_mm_h", 0, 40.0)]).stored == 1
+    assert house.store.row_count == before + 1
+    house.cases.act(case, "assign", actor="li", role="operator", assignee="crew")
+    with house.database.reading() as connection:
+        found = connection.execute(sa.select(events.c.thing)).scalars().all()
+    assert sorted(found) == ["gauge-1", "gauge-2"], "rules caught up"
+    assert verify(house.database, house.folder.checkpoints) == []
+    house.close()
+    house = open_house(small_disk / "data")
+    assert house.store.row_count == before + 1
+    house.close()
