@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import secrets
 import time
+from collections.abc import Callable
 
 import msgspec
 import sqlalchemy as sa
@@ -39,6 +40,8 @@ class Credentials:
         self._audit = audit
         self._known: dict[str, tuple[bytes, bytes, Device]] = {}
         self._decoy = secrets.token_bytes(16)
+        self.revoked: list[Callable[[str], object]] = []
+        """Told the name of every credential that ends, so that its connections end too."""
         with database.reading() as connection:
             for row in connection.execute(sa.select(credentials)):
                 if not row.disabled:
@@ -85,13 +88,15 @@ class Credentials:
         return secret
 
     def revoke(self, name: str, *, actor: str) -> bool:
-        """End a credential; False when there is none. Open connections end at their next check."""
+        """End a credential; False when there is none."""
         with self._database.writing() as connection:
             gone = connection.execute(sa.delete(credentials).where(credentials.c.name == name))
             if not gone.rowcount:
                 return False
             self._audit.record(actor, "credential.revoke", name)
         self._known.pop(name, None)
+        for tell in self.revoked:
+            tell(name)
         return True
 
     def list(self) -> list[Credential]:
