@@ -22,7 +22,13 @@ from xinji.cli.remote import leave, take_away
 from xinji.district.geography import load_district
 from xinji.loop.house import House, Policy
 from xinji.plan.reading import read_plan
-from xinji.plan.supervision import SUPERVISION, TARGET_BEHIND, supervise
+from xinji.plan.supervision import (
+    RULE_PREFIX,
+    SUPERVISION,
+    TARGET_BEHIND,
+    rule_title,
+    supervise,
+)
 from xinji.store.observations import StoreError
 from xinji.systems import discover
 from xinji.web.app import application
@@ -121,6 +127,9 @@ def open_house(options: Options) -> Site:
         policy=Policy(raw_days=options.raw_days),
     )
     house.registry.put_areas(district.areas)
+    house.other_titles = {
+        RULE_PREFIX + target.indicator: rule_title(target.title) for target in plan.targets
+    }
     head = {
         "name": district.name,
         "title": district.title,

@@ -17,6 +17,7 @@ from xinji.access.audit import Audit
 from xinji.access.scope import contains
 from xinji.loop.clock import HouseClock
 from xinji.model.cases import Action, CaseClass, CaseType, Clock
+from xinji.model.title import Title
 from xinji.store.database import Database, Prepared
 from xinji.store.schema import cases, events, timers
 
@@ -42,6 +43,7 @@ class CaseRow(msgspec.Struct):
     state: str
     stage: str
     title: str
+    title_en: str
     thing: str
     area: str
     severity: str
@@ -139,7 +141,7 @@ class CaseEngine:
         self,
         case_class: str,
         *,
-        title: str,
+        title: Title,
         thing: str = "",
         area: str = "",
         severity: str = "minor",
@@ -166,7 +168,8 @@ class CaseEngine:
                 case_class=case_class,
                 state=state.name,
                 stage=state.stage,
-                title=title,
+                title=title.zh,
+                title_en=title.en,
                 thing=thing,
                 area=area,
                 severity=severity,

@@ -17,6 +17,7 @@ from xinji.loop.clock import HouseClock
 from xinji.loop.rules import Found
 from xinji.model.observations import Source
 from xinji.model.rules import Rule, Silence
+from xinji.model.title import Title
 from xinji.store.database import Database, Prepared
 from xinji.store.registry import Registry
 from xinji.store.schema import events, things
@@ -143,10 +144,10 @@ class EventWriter:
         case = self._engine.open_case(found.subject, rule.case_class)
         if case is None:
             place = self._registry.things.get(found.thing)
-            name = place.name if place else self._area_name(found.area)
+            subject = Title(place.name, place.name) if place else self._area_title(found.area)
             case = self._engine.open(
                 rule.case_class,
-                title=f"{name} · {rule.title.zh}",
+                title=Title(f"{subject.zh} · {rule.title.zh}", f"{subject.en} · {rule.title.en}"),
                 thing=found.thing,
                 area=found.area,
                 severity=rule.severity.value,
@@ -163,9 +164,9 @@ class EventWriter:
             connection.execute(sa.update(events).where(events.c.id == number).values(case_id=case))
         self._engine.signal(case)
 
-    def _area_name(self, code: str) -> str:
+    def _area_title(self, code: str) -> Title:
         area = self._registry.areas.get(code)
-        return area.title.zh if area else code
+        return area.title if area else Title(code, code)
 
     def _finish(self, found: Found) -> None:
         number = event_id(found)

@@ -28,6 +28,7 @@ from xinji.model.cases import CaseClass, CaseType
 from xinji.model.observations import Source
 from xinji.model.rules import Rule, Silence
 from xinji.model.system import System
+from xinji.model.title import Title
 from xinji.store.database import Database
 from xinji.store.duck import DuckObservations
 from xinji.store.folder import Folder
@@ -116,6 +117,7 @@ class House:
         self._listening: list[Callable[[Rows], None]] = []
         self._saved_commit = -1
         self._behind = False
+        self.other_titles: dict[str, Title] = {}
         self._attached = 0
         self._rate = 0.0
         self._stored_before = 0
@@ -136,6 +138,10 @@ class House:
                 rule = msgspec.convert(definition, Rule)
                 known[rule.id] = rule
         return list(known.values())
+
+    def rule_titles(self) -> dict[str, Title]:
+        """Titles of all rules, and of those that are not compiled (`other_titles`)."""
+        return self.other_titles | {rule.id: rule.title for rule in self.rules.rules}
 
     def set_rules(self) -> None:
         """Compile the rules; on the keeper thread once the house runs."""

@@ -162,7 +162,7 @@ def card(figures: Figures, target: Target, day: dt.date, limit: int = 50) -> dic
         columns = columns_of(table)
         rows = {
             "columns": list(columns),
-            "rows": [list(row) for row in zip(*columns.values(), strict=True)],
+            "rows": [[_plain(v) for v in row] for row in zip(*columns.values(), strict=True)],
             "total": total,
         }
     except StoreError as error:
@@ -176,6 +176,11 @@ def card(figures: Figures, target: Target, day: dt.date, limit: int = 50) -> dic
         "rows": rows,
         "history": history(figures, indicator, target, day),
     }
+
+
+def _plain(value: Any) -> Any:
+    """A cell for JSON; the store's naive times are UTC."""
+    return value.replace(tzinfo=dt.UTC) if isinstance(value, dt.datetime) else value
 
 
 def history(

@@ -113,6 +113,11 @@ TARGET_BEHIND = CaseClass(
 RULE_PREFIX = "plan."
 
 
+def rule_title(indicator: Title) -> Title:
+    """Title of the rule that watches an indicator."""
+    return Title(f"指标滞后:{indicator.zh}", f"Behind: {indicator.en}")
+
+
 def supervise(house: House, plan: Plan, day: dt.date | None = None) -> list[Line]:
     """Open or end the event of every target; returns those that are behind.
 
@@ -147,7 +152,7 @@ def _behind(house: House, plan: Plan, lines: Iterable[Line], already: set[str]) 
         assert line.required_today is not None
         rule = Rule(
             id=RULE_PREFIX + line.id,
-            title=Title(f"指标滞后:{line.title.zh}", f"Behind: {line.title.en}"),
+            title=rule_title(line.title),
             kind="",
             property="",
             condition=Threshold(op="<", limit=line.required_today),

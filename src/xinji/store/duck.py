@@ -7,6 +7,7 @@ own cursor and never block it. The file is created with storage version v1.5.0, 
 
 from __future__ import annotations
 
+import re
 import time as clock
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -32,6 +33,12 @@ from xinji.store.series import SeriesTable, fresh_rows, settle, withdraw
 
 SCHEMA = "1"
 STORAGE_VERSION = "v1.5.0"
+
+# Functions that do something when a SELECT calls them, and `query`, which could spell their names.
+_ACTS = re.compile(
+    r"\b(query|(force_)?checkpoint|write_log|truncate_duckdb_logs|(enable|disable)_\w+)\b\W*\(",
+    re.IGNORECASE,
+)
 
 
 class DuckObservations:
@@ -59,7 +66,10 @@ class DuckObservations:
     def _open(self) -> None:
         existed = self.path.exists()
         try:
-            self._connection = duckdb.connect(":memory:", config={"memory_limit": self._memory})
+            spill = str(self.path.with_suffix(".tmp"))
+            self._connection = duckdb.connect(
+                ":memory:", config={"memory_limit": self._memory, "temp_directory": spill}
+            )
             name = str(self.path).replace("'", "''")
             version = "" if existed else f" (storage_version '{STORAGE_VERSION}')"
             self._connection.execute(f"attach '{name}' as store{version}")
@@ -86,6 +96,7 @@ class DuckObservations:
             self._connection.execute("attach ':memory:' as house")
             self._connection.execute(duck_sql.HOUSE)
             self._connection.execute("use house")
+            self._connection.execute(duck_sql.SHUT)
             self._load()
         except duckdb.Error as error:
             raise StoreError(f"{self.path}: cannot be opened: {error}") from error
@@ -264,8 +275,11 @@ class DuckObservations:
             raise StoreError(f"not SQL: {error}") from error
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise StoreError("only one SELECT is allowed")
+        if acts := _ACTS.search(query):
+            raise StoreError(f"the function {acts[1]} is not allowed")
         if limit is not None:
-            query = f"select * from ({query.rstrip().rstrip(';')}) limit {int(limit)}"
+            # The line break ends a comment in the query's last line.
+            query = f"select * from ({query.rstrip().rstrip(';')}\n) limit {int(limit)}"
         used = {name: value for name, value in parameters.items() if f"${name}" in query}
         return self._read(query, used)
 
@@ -286,6 +300,7 @@ class DuckObservations:
             with self.reading() as cursor:
                 if wanted is not None:
                     cursor.register("wanted", wanted)
+                cursor.execute("begin transaction read only")
                 return cursor.sql(query, params=parameters).to_arrow_table()
         except duckdb.Error as error:
             raise StoreError(str(error)) from error

@@ -46,6 +46,13 @@ select s.thing, t.kind, t.area, s.property, r.time, r.value, r.quality,
 from store.rows r join store.series s using (series) left join house.things t on t.id = s.thing;
 """
 
+# Nothing outside the attached files can be read or written from here on, and no setting changed.
+SHUT = """
+set enable_external_access = false;
+set python_enable_replacements = false;
+set lock_configuration = true;
+"""
+
 APPEND_FRESH = """
 insert into store.rows
 select series, make_timestamp(time), value, quality, $commit from incoming where fresh
@@ -71,10 +78,12 @@ from store.rows group by series
 """
 
 WINDOW_RAW = """
-select series, time, value, quality from store.rows
-where series in (select series from wanted)
-  and time >= make_timestamp($start) and time < make_timestamp($end)
-order by series, time limit $limit
+select * from (
+    select series, time, value, quality from store.rows
+    where series in (select series from wanted)
+      and time >= make_timestamp($start) and time < make_timestamp($end)
+    order by time desc limit $limit
+) order by series, time
 """
 
 # Hours that retention already folded are read from `hourly`; raw rows and folded hours never

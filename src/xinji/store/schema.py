@@ -117,6 +117,7 @@ cases = Table(
     Column("state", String(32), nullable=False),
     Column("stage", String(16), nullable=False),
     Column("title", Text, nullable=False),
+    Column("title_en", Text, nullable=False),
     Column("thing", String(128), nullable=False, default=""),
     Column("area", String(32), nullable=False, default=""),
     Column("severity", String(16), nullable=False),

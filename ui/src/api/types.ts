@@ -206,7 +206,7 @@ export interface Case {
   state: string
   state_title: Title
   stage: string
-  title: string
+  title: Title
   thing: string
   thing_name: string
   longitude: number | null

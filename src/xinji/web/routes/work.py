@@ -24,7 +24,7 @@ NO_TITLE = Title("", "")
 
 def event_items(house: House, rows: Sequence[Any]) -> list[dict[str, Any]]:
     """Rows of `events` as API items."""
-    titles = {rule.id: rule.title for rule in house.rules.rules}
+    titles = house.rule_titles()
     names = house.registry.things
     return [
         {
@@ -66,7 +66,7 @@ def case_items(house: House, rows: Sequence[Any]) -> list[dict[str, Any]]:
                 "state": row.state,
                 "state_title": kind.state(row.state).title if kind else NO_TITLE,
                 "stage": row.stage,
-                "title": row.title,
+                "title": Title(row.title, row.title_en),
                 "thing": row.thing,
                 "thing_name": place.name if place else "",
                 "longitude": place.longitude if place else None,
@@ -145,7 +145,7 @@ def cases_list(call: Call) -> Any:
         query = query.where(late if overdue else sa.not_(sa.func.coalesce(late, sa.false())))
     if words := call.text("q"):
         like = f"%{words.replace('%', '').replace('_', '')}%"
-        query = query.where(sa.or_(c.title.like(like), c.id.like(like)))
+        query = query.where(sa.or_(c.title.like(like), c.title_en.like(like), c.id.like(like)))
     return listing(
         call,
         query,

@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=32), nullable=False),
         sa.Column("stage", sa.String(length=16), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("title_en", sa.Text(), nullable=False),
         sa.Column("thing", sa.String(length=128), nullable=False),
         sa.Column("area", sa.String(length=32), nullable=False),
         sa.Column("severity", sa.String(length=16), nullable=False),
