@@ -41,7 +41,7 @@ class Credentials:
         self._known: dict[str, tuple[bytes, bytes, Device]] = {}
         self._decoy = secrets.token_bytes(16)
         self.revoked: list[Callable[[str], object]] = []
-        """Told the name of every credential that ends, so that its connections end too."""
+        """Told the name of every credential that ends or is renewed: its connections end too."""
         with database.reading() as connection:
             for row in connection.execute(sa.select(credentials)):
                 if not row.disabled:
@@ -84,7 +84,10 @@ class Credentials:
             )
             detail = {"things": list(things), "source": source}
             self._audit.record(actor, "credential.issue", name, detail)
+        renewed = name in self._known
         self._known[name] = (salt, digest, device)
+        if renewed:
+            self._tell(name)
         return secret
 
     def revoke(self, name: str, *, actor: str) -> bool:
@@ -95,9 +98,12 @@ class Credentials:
                 return False
             self._audit.record(actor, "credential.revoke", name)
         self._known.pop(name, None)
+        self._tell(name)
+        return True
+
+    def _tell(self, name: str) -> None:
         for tell in self.revoked:
             tell(name)
-        return True
 
     def list(self) -> list[Credential]:
         """Every credential, by name."""

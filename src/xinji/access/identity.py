@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -119,25 +120,40 @@ class Identity:
 
     def sign_in(self, name: str, password: str) -> tuple[str, Person]:
         """A session token for a name and a password. Raises SignInError. About 40 ms by design."""
-        now = self._now()
-        with self._database.reading() as connection:
-            row = connection.execute(sa.select(users).where(users.c.name == name)).first()
-        if row is not None and row.locked_until > now:
-            raise SignInError("account is locked", int(row.locked_until - now) + 1)
-        if not self._matches(row.password_hash if row else self._decoy, password) or row is None:
-            if row is not None:
-                self._fail(name, row.failures + 1, now)
-            raise SignInError("wrong name or password")
-        if row.disabled:
-            raise SignInError("wrong name or password")
+        row = self._proven(name, password)
         with self._database.writing() as connection:
             connection.execute(
                 sa.update(users).where(users.c.name == name).values(failures=0, locked_until=0)
             )
-            connection.execute(sa.delete(tokens).where(tokens.c.expires_at < int(now)))
+            connection.execute(sa.delete(tokens).where(tokens.c.expires_at < int(self._now())))
             token = self._issue(name, "session", SESSION_SECONDS)
             self._audit.record(name, "session.open", name)
         return token, _person(row)
+
+    def _proven(self, name: str, password: str) -> sa.Row[tuple[Any, ...]]:
+        """The row of an account whose password this is. Raises SignInError."""
+        account = sa.select(users).where(users.c.name == name)
+        with self._database.reading() as connection:
+            row = connection.execute(account).first()
+        if row is not None:
+            self._refuse_locked(row)
+        right = self._matches(row.password_hash if row else self._decoy, password)
+        if row is None or row.disabled:
+            raise SignInError("wrong name or password")
+        # Looked at again under the lock: guesses made at the same time are counted one by one.
+        with self._database.writing() as connection:
+            row = connection.execute(account).one()
+            if not right and row.locked_until <= self._now():
+                self._fail(connection, name, row.failures + 1)
+        self._refuse_locked(row)
+        if not right:
+            raise SignInError("wrong name or password")
+        return row
+
+    def _refuse_locked(self, row: sa.Row[tuple[Any, ...]]) -> None:
+        left = row.locked_until - self._now()
+        if left > 0:
+            raise SignInError("account is locked", int(left) + 1)
 
     def _matches(self, stored: str, password: str) -> bool:
         try:
@@ -145,15 +161,17 @@ class Identity:
         except (VerifyMismatchError, InvalidHashError):
             return False
 
-    def _fail(self, name: str, failures: int, now: float) -> None:
+    def _fail(self, connection: sa.Connection, name: str, failures: int) -> None:
         locked = failures % FAILURES_BEFORE_LOCK == 0
-        with self._database.writing() as connection:
-            connection.execute(
-                sa.update(users)
-                .where(users.c.name == name)
-                .values(failures=failures, locked_until=int(now + LOCK_SECONDS) if locked else 0)
+        connection.execute(
+            sa.update(users)
+            .where(users.c.name == name)
+            .values(
+                failures=failures,
+                locked_until=int(self._now() + LOCK_SECONDS) if locked else 0,
             )
-            self._audit.record(name, "session.refuse", name, {"failures": failures})
+        )
+        self._audit.record(name, "session.refuse", name, {"failures": failures})
 
     def issue(self, name: str, label: str, days: int, *, actor: str) -> str:
         """An API token for an account, shown once."""
@@ -205,15 +223,16 @@ class Identity:
 
     def sign_out(self, token: str) -> None:
         """Forget a token."""
+        this = tokens.c.hash == hashed(token)
         with self._database.writing() as connection:
-            connection.execute(sa.delete(tokens).where(tokens.c.hash == hashed(token)))
+            name = connection.execute(sa.select(tokens.c.user).where(this)).scalar()
+            if name is not None:
+                connection.execute(sa.delete(tokens).where(this))
+                self._audit.record(name, "session.close", name)
 
     def change_password(self, name: str, old: str, new: str) -> None:
         """Replace a password and end the person's sessions. Raises SignInError, PolicyError."""
-        with self._database.reading() as connection:
-            row = connection.execute(sa.select(users).where(users.c.name == name)).first()
-        if row is None or not self._matches(row.password_hash, old):
-            raise SignInError("wrong password")
+        self._proven(name, old)
         check_password(new, name)
         with self._database.writing() as connection:
             connection.execute(

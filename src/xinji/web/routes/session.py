@@ -34,11 +34,7 @@ def sign_in(call: Call) -> Response:
     try:
         token, person = call.house.identity.sign_in(given.name, given.password)
     except SignInError as error:
-        if error.retry_after:
-            raise Problem(
-                429, "Account is locked", headers={"Retry-After": str(error.retry_after)}
-            ) from error
-        raise Problem(401, "Wrong name or password") from error
+        raise _locked(error) or Problem(401, "Wrong name or password") from error
     response = json_response(person, call.request)
     response.set_cookie(
         COOKIE,
@@ -50,6 +46,12 @@ def sign_in(call: Call) -> Response:
         path="/",
     )
     return response
+
+
+def _locked(error: SignInError) -> Problem | None:
+    """What a locked account is told, or None when it is not locked."""
+    headers = {"Retry-After": str(error.retry_after)}
+    return Problem(429, "Account is locked", headers=headers) if error.retry_after else None
 
 
 @routes.get("/api/session")
@@ -74,6 +76,6 @@ def change_password(call: Call) -> None:
     try:
         call.house.identity.change_password(call.person.name, given.old, given.new)
     except SignInError as error:
-        raise Problem(422, "Wrong password", field="old") from error
+        raise _locked(error) or Problem(422, "Wrong password", field="old") from error
     except PolicyError as error:
         raise Problem(422, "Password not allowed", field="new", rule=str(error)) from error

@@ -1,0 +1,260 @@
+"""Sign-in, lock-out, tokens and passwords, on a clock that the test moves."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from argon2 import PasswordHasher, extract_parameters
+
+from xinji.access.audit import Audit
+from xinji.access.identity import (
+    FAILURES_BEFORE_LOCK,
+    LOCK_SECONDS,
+    SESSION_SECONDS,
+    Identity,
+    PolicyError,
+    Role,
+    SignInError,
+)
+from xinji.store.database import Database
+from xinji.store.schema import audit, tokens, users
+
+PASSWORD = "correct horse battery"
+
+
+class People:
+    """Identity on a database of its own. `now` is the clock."""
+
+    def __init__(self, path: Path) -> None:
+        self.now = 1_800_000_000.0
+        self.database = Database(f"sqlite:///{path / 'registry.sqlite3'}")
+        self.audit = Audit(self.database, path / "checkpoints.jsonl")
+        self.identity = Identity(self.database, self.audit, lambda: self.now)
+        self.identity.add("wang", PASSWORD, Role.OPERATOR, actor="test")
+
+    def fail(self, times: int, name: str = "wang") -> None:
+        for _ in range(times):
+            with pytest.raises(SignInError, match="wrong"):
+                self.identity.sign_in(name, "not the password")
+
+    def rows(self, table: sa.Table) -> list[sa.Row]:
+        with self.database.reading() as connection:
+            return list(connection.execute(sa.select(table)))
+
+
+@pytest.fixture
+def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[People]:
+    # Argon2id all the same, with a cost that a test can pay a hundred times.
+    cheap = partial(PasswordHasher, time_cost=1, memory_cost=64)
+    monkeypatch.setattr("xinji.access.identity.PasswordHasher", cheap)
+    made = People(tmp_path)
+    yield made
+    made.database.close()
+
+
+def test_the_right_password_gives_a_token_of_the_person(people: People) -> None:
+    token, person = people.identity.sign_in("wang", PASSWORD)
+    assert (person.name, person.role, person.area) == ("wang", Role.OPERATOR, "")
+    assert people.identity.person(token) == person
+    assert people.identity.person(token + "x") is None
+    assert people.identity.person("") is None
+
+
+def test_passwords_are_kept_as_argon2id_and_tokens_as_hashes(people: People) -> None:
+    token, _ = people.identity.sign_in("wang", PASSWORD)
+    [user] = people.rows(users)
+    assert user.password_hash.startswith("$argon2id$")
+    everything = repr([people.rows(t) for t in (users, tokens, audit)])
+    assert PASSWORD not in everything
+    assert token not in everything
+
+
+def test_five_failures_lock_and_the_lock_ends(people: People) -> None:
+    people.fail(FAILURES_BEFORE_LOCK)
+    with pytest.raises(SignInError, match="locked") as refused:
+        people.identity.sign_in("wang", PASSWORD)
+    assert 0 < refused.value.retry_after <= LOCK_SECONDS + 1
+    people.now += LOCK_SECONDS - 1
+    with pytest.raises(SignInError, match="locked"):
+        people.identity.sign_in("wang", PASSWORD)
+    people.now += 2
+    people.identity.sign_in("wang", PASSWORD)
+    assert people.rows(users)[0].failures == 0
+
+
+def test_four_failures_do_not_lock_and_a_success_forgets_them(people: People) -> None:
+    for _ in range(3):
+        people.fail(FAILURES_BEFORE_LOCK - 1)
+        people.identity.sign_in("wang", PASSWORD)
+
+
+def test_after_a_lock_five_more_failures_lock_again(people: People) -> None:
+    people.fail(FAILURES_BEFORE_LOCK)
+    people.now += LOCK_SECONDS + 1
+    people.fail(FAILURES_BEFORE_LOCK)
+    with pytest.raises(SignInError, match="locked"):
+        people.identity.sign_in("wang", PASSWORD)
+
+
+def test_failures_at_the_same_time_are_all_counted(people: People) -> None:
+    """Guessing in parallel is no way around the lock."""
+    start = threading.Barrier(FAILURES_BEFORE_LOCK + 2)
+
+    def guess() -> None:
+        start.wait()
+        with pytest.raises(SignInError):
+            people.identity.sign_in("wang", "not the password")
+
+    guesses = [threading.Thread(target=guess) for _ in range(FAILURES_BEFORE_LOCK + 2)]
+    for each in guesses:
+        each.start()
+    for each in guesses:
+        each.join()
+    assert people.rows(users)[0].failures >= FAILURES_BEFORE_LOCK
+    with pytest.raises(SignInError, match="locked"):
+        people.identity.sign_in("wang", PASSWORD)
+
+
+def test_an_unknown_name_costs_a_hash_too(people: People) -> None:
+    """The answer and the work are those of a wrong password, so that names cannot be probed."""
+    checked: list[str] = []
+    real = people.identity._hasher
+
+    class Watched:
+        def verify(self, stored: str, password: str) -> bool:
+            checked.append(stored)
+            return real.verify(stored, password)
+
+    people.identity._hasher = Watched()
+    with pytest.raises(SignInError) as unknown:
+        people.identity.sign_in("nobody", PASSWORD)
+    with pytest.raises(SignInError) as wrong:
+        people.identity.sign_in("wang", "not the password")
+    assert str(unknown.value) == str(wrong.value)
+    assert unknown.value.retry_after == wrong.value.retry_after == 0
+    decoy, stored = checked
+    assert decoy.rsplit("$", 2)[0] == stored.rsplit("$", 2)[0], "the same cost parameters"
+    assert decoy != stored
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "fault"),
+    [
+        ("li", "short", "12 characters"),
+        ("li", "x" * 257, "256"),
+        ("lihua", "my name is LiHua", "name"),
+        ("", PASSWORD, "name"),
+        ("a b", PASSWORD, "name"),
+        ("x" * 65, PASSWORD, "name"),
+        ("a/b", PASSWORD, "name"),
+        ("wang", PASSWORD, "exists"),
+    ],
+)
+def test_the_policy_for_names_and_passwords(
+    people: People, name: str, password: str, fault: str
+) -> None:
+    with pytest.raises(PolicyError, match=fault):
+        people.identity.add(name, password, Role.VIEWER, actor="test")
+    assert len(people.rows(users)) == 1
+
+
+def test_a_change_of_password_ends_all_sessions(people: People) -> None:
+    first, _ = people.identity.sign_in("wang", PASSWORD)
+    second, _ = people.identity.sign_in("wang", PASSWORD)
+    with pytest.raises(SignInError):
+        people.identity.change_password("wang", "not the password", "another long one")
+    with pytest.raises(PolicyError):
+        people.identity.change_password("wang", PASSWORD, "short")
+    assert people.identity.person(first) is not None
+    people.identity.change_password("wang", PASSWORD, "another long one")
+    assert people.identity.person(first) is None
+    assert people.identity.person(second) is None
+    people.fail(1)
+    people.identity.sign_in("wang", "another long one")
+    with pytest.raises(SignInError):
+        people.identity.sign_in("wang", PASSWORD)
+
+
+def test_guessing_the_old_password_locks_too(people: People) -> None:
+    """A stolen session is not enough to take the account."""
+    for _ in range(FAILURES_BEFORE_LOCK):
+        with pytest.raises(SignInError):
+            people.identity.change_password("wang", "a guess at it", "another long one")
+    with pytest.raises(SignInError, match="locked"):
+        people.identity.change_password("wang", PASSWORD, "another long one")
+
+
+def test_tokens_end_when_their_time_is_over(people: People) -> None:
+    session, _ = people.identity.sign_in("wang", PASSWORD)
+    api = people.identity.issue("wang", "script", 30, actor="wang")
+    people.now += SESSION_SECONDS - 1
+    assert people.identity.person(session) is not None
+    people.now += 2
+    assert people.identity.person(session) is None
+    assert people.identity.person(api) is not None
+    people.now += 30 * 86_400
+    assert people.identity.person(api) is None
+    people.identity.sign_in("wang", PASSWORD)
+    assert len(people.rows(tokens)) == 1, "ended tokens are forgotten"
+
+
+def test_sign_out_ends_this_token_only(people: People) -> None:
+    first, _ = people.identity.sign_in("wang", PASSWORD)
+    second, _ = people.identity.sign_in("wang", PASSWORD)
+    people.identity.sign_out(first)
+    assert people.identity.person(first) is None
+    assert people.identity.person(second) is not None
+
+
+def test_the_local_token_is_an_administrators_and_replaces_the_one_before(people: People) -> None:
+    assert people.identity.local_token() is None, "nobody here is an administrator"
+    people.identity.add("chen", PASSWORD, Role.ADMINISTRATOR, actor="test")
+    first = people.identity.local_token()
+    assert first is not None
+    person = people.identity.person(first)
+    assert person is not None
+    assert (person.name, person.role) == ("chen", Role.ADMINISTRATOR)
+    second = people.identity.local_token()
+    assert second is not None
+    assert people.identity.person(first) is None
+    people.identity.end_local_tokens()
+    assert people.identity.person(second) is None
+
+
+def test_a_disabled_account_cannot_sign_in_and_its_tokens_are_dead(people: People) -> None:
+    token, _ = people.identity.sign_in("wang", PASSWORD)
+    with people.database.writing() as connection:
+        connection.execute(sa.update(users).values(disabled=True))
+    assert people.identity.person(token) is None
+    with pytest.raises(SignInError, match="wrong name or password"):
+        people.identity.sign_in("wang", PASSWORD)
+
+
+def test_the_first_start_makes_one_administrator_who_must_change_the_password(
+    tmp_path: Path,
+) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'registry.sqlite3'}")
+    identity = Identity(database, Audit(database, tmp_path / "checkpoints.jsonl"))
+    password = identity.first_start()
+    assert password is not None
+    _, person = identity.sign_in("admin", password)
+    assert person.role is Role.ADMINISTRATOR
+    assert person.must_change_password
+    assert identity.first_start() is None
+    with database.reading() as connection:
+        cost = extract_parameters(connection.execute(sa.select(users.c.password_hash)).scalar_one())
+    assert (cost.memory_cost, cost.time_cost) >= (19_456, 2), "at least what OWASP asks"
+    identity.change_password("admin", password, PASSWORD)
+    assert not identity.sign_in("admin", PASSWORD)[1].must_change_password
+    database.close()
+
+
+def test_roles_cover_those_below() -> None:
+    order = [Role.VIEWER, Role.OPERATOR, Role.ADMINISTRATOR]
+    for i, upper in enumerate(order):
+        assert [upper.covers(lower) for lower in order] == [j <= i for j in range(3)]
