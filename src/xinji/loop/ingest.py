@@ -323,7 +323,7 @@ def _gather_small(batches: list[Batch], now: int) -> Rows:
 
 
 def _stamped(times: Int64, now: int) -> Int64:
-    """Times with `now` for 0, one microsecond apart: two values of a series are two observations."""
+    """Times with `now` for 0, one microsecond apart: two values are two observations."""
     unstamped = np.flatnonzero(times == 0)
     if len(unstamped):
         times = times.copy()

@@ -5,9 +5,9 @@ import type { Session } from './types'
 /** The session of this page; null before sign-in and after its end. */
 export const session = shallowRef<Session | null>(null)
 
-/** Asks the server who this is. Throws RequestError 401 when nobody. */
-export async function readSession(): Promise<Session> {
-  session.value = await get<Session>('/api/session', {}, undefined, true)
+/** Asks the server who this is; null when nobody is signed in. */
+export async function readSession(): Promise<Session | null> {
+  session.value = (await get<Session | undefined>('/api/session', {}, undefined, true)) ?? null
   return session.value
 }
 

@@ -45,7 +45,7 @@ export function leaveForSignIn(): void {
 router.beforeEach(async (to) => {
   if (to.meta.open) return true
   try {
-    if (!session.value) await readSession()
+    if (!session.value && !(await readSession())) return { name: 'sign-in', query: { next: to.fullPath } }
     if (!district.value) await readDistrict()
     openChanges()
     return true

@@ -54,10 +54,10 @@ def _locked(error: SignInError) -> Problem | None:
     return Problem(429, "Account is locked", headers=headers) if error.retry_after else None
 
 
-@routes.get("/api/session")
-def session(call: Call) -> Person:
-    """The signed-in person."""
-    return call.person
+@routes.get("/api/session", role=None)
+def session(call: Call) -> Person | None:
+    """The signed-in person; 204 when nobody is, which for a page is an answer and not an error."""
+    return call.house.identity.person(token_of(call.request))
 
 
 @routes.post("/api/sign-out", role=Role.VIEWER)
