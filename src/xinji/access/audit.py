@@ -60,6 +60,7 @@ class Chain:
         self._outside = outside
         self._table, self._columns = CHAINS[name]
         self._insert = Prepared(sa.insert(self._table), database.writer)
+        self._unwritten: list[dict[str, Any]] = []
         self.rewind()
 
     def rewind(self) -> None:
@@ -71,6 +72,7 @@ class Chain:
                 .limit(1)
             ).first()
         self.last_id, self.head = (int(row[0]), str(row[1])) if row else (0, GENESIS)
+        self._unwritten = [each for each in self._unwritten if each["last_id"] <= self.last_id]
 
     def append(self, **record: Any) -> str:
         """Add a record (all columns but `id` and `hash`); returns its hash."""
@@ -79,13 +81,11 @@ class Chain:
         self._insert(self._database.cursor(), **record)
         self.last_id, self.head = record["id"], record["hash"]
         if self.last_id % CHECKPOINT_EVERY == 0:
-            self.checkpoint()
+            self._mark()
         return self.head
 
-    def checkpoint(self) -> None:
-        """Record the head in the database and, for an auditor, outside it."""
-        if not self.last_id:
-            return
+    def _mark(self) -> None:
+        """Record the head in the open transaction, once."""
         entry = {
             "chain": self.name,
             "last_id": self.last_id,
@@ -100,8 +100,23 @@ class Chain:
             ).first()
             if known is None:
                 connection.execute(sa.insert(checkpoints), entry)
+                self._unwritten.append(entry)
+
+    def checkpoint(self) -> None:
+        """Record the head in the database and, for an auditor, outside it.
+
+        Outside a transaction only: what is written outside cannot be rolled back.
+        """
+        if not self.last_id:
+            return
+        with self._database.writing():
+            self._mark()
+        with self._database.lock:
+            lines = b"".join(msgspec.json.encode(entry) + b"\n" for entry in self._unwritten)
+            if lines:
                 with self._outside.open("ab") as file:
-                    file.write(msgspec.json.encode(entry) + b"\n")
+                    file.write(lines)
+            self._unwritten.clear()
 
 
 class Audit:
