@@ -48,6 +48,7 @@ class Demo:
     """A running demo."""
 
     url: str
+    mqtt_port: int
     name: str
     password: str
 
@@ -85,8 +86,9 @@ def _started(process: subprocess.Popen[bytes], log: Path) -> Demo:
         said = log.read_text()
         url = re.search(r"(http://[\w.:]+)", said)
         password = re.search(r"as (\S+) with the one-time password (\S+)", said)
-        if url and password:
-            return Demo(url[1], password[1], password[2])
+        mqtt = re.search(r"MQTT on port (\d+)", said)
+        if url and mqtt and password:
+            return Demo(url[1], int(mqtt[1]), password[1], password[2])
         if process.poll() is not None:
             pytest.fail(f"xinji demo ended with {process.returncode}:\n{said[-3000:]}")
         time.sleep(0.2)

@@ -83,7 +83,9 @@ class Crews:
         for case in reversed(response.json()["items"]):
             if len(self._busy) >= CREWS:
                 break
-            if case["id"] not in self._busy and case["state"] in STEPS:
+            # a real device is not theirs to repair
+            theirs = case["source"] == "simulated" and case["state"] in STEPS
+            if theirs and case["id"] not in self._busy:
                 self._busy[case["id"]] = asyncio.create_task(self._work(case))
 
     async def _work(self, case: dict[str, Any]) -> None:
