@@ -79,7 +79,9 @@ def import_things(
                 raise Invalid("id", "appears twice in the file", thing.id)
         except Invalid as fault:
             if len(report.errors) < ERRORS_SHOWN:
-                report.errors.append(RowError(number, fault.field, str(fault), fault.value))
+                report.errors.append(
+                    RowError(number, fault.field, str(fault)[:500], _shown(fault.value))
+                )
             continue
         doubt = registry.places.datum_doubt(thing.longitude, thing.latitude)
         if doubt and len(report.warnings) < ERRORS_SHOWN:
@@ -93,6 +95,15 @@ def import_things(
     elif things:
         report.created, report.updated = registry.put(list(things.values()))
     return report
+
+
+def _shown(value: Any) -> Any:
+    """A refused value as a report can hold it."""
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        return f"a whole number of {value.bit_length()} bits"
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    return value[:200] if isinstance(value, str) else f"a JSON {type(value).__name__}"
 
 
 def _csv_rows(body: bytes, registry: Registry) -> Iterator[dict[str, Any]]:
@@ -143,7 +154,7 @@ def _typed(kind: str, cell: str) -> Any:
 def _geojson_rows(body: bytes) -> Iterator[dict[str, Any]]:
     try:
         document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableError(f"not JSON: {error}") from error
     if not isinstance(document, dict) or not isinstance(document.get("features"), list):
         raise UnreadableError("not a GeoJSON FeatureCollection")
@@ -159,11 +170,16 @@ def _geojson_rows(body: bytes) -> Iterator[dict[str, Any]]:
         if not isinstance(point, list) or len(point) < 2:
             yield {"fault": "geometry: a Point has longitude and latitude"}
             continue
-        row = dict(feature.get("properties") or {})
+        properties = feature.get("properties") or {}
+        more = properties.get("attributes") or {} if isinstance(properties, dict) else None
+        if not isinstance(more, dict):
+            yield {"fault": "properties and attributes: objects"}
+            continue
+        row = dict(properties)
         if "id" in feature:
             row.setdefault("id", feature["id"])
-        attributes = dict(row.pop("attributes", None) or {})
-        attributes |= {name: row.pop(name) for name in list(row) if name not in _FIELDS}
+        row.pop("attributes", None)
+        attributes = more | {name: row.pop(name) for name in list(row) if name not in _FIELDS}
         yield row | {"longitude": point[0], "latitude": point[1], "attributes": attributes}
 
 
@@ -178,7 +194,7 @@ def _thing(row: dict[str, Any], datum: str) -> Thing:
     for name in ("longitude", "latitude"):
         try:
             values[name] = float(values[name])
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise Invalid(name, "a number of degrees", values[name]) from None
     for name in ("in_service_since", "retired_at"):
         if name in values:

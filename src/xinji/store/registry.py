@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "integer": (int,),
     "boolean": (bool,),
 }
+
+
+_TIMES = (-62_135_596_800_000_000, 253_402_300_799_999_999)
+"""Unix microseconds of the years 1 to 9999."""
 
 
 class Invalid(ValueError):
@@ -113,15 +118,16 @@ class Registry:
             raise Invalid("area", "unknown code", thing.area)
         if thing.source not in ("measured", "replayed", "simulated"):
             raise Invalid("source", "measured, replayed or simulated", thing.source)
+        for name in ("in_service_since", "retired_at"):
+            at = getattr(thing, name)
+            if at is not None and not _TIMES[0] <= at <= _TIMES[1]:
+                raise Invalid(name, "a time of the years 1 to 9999", str(at))
         known = {attribute.name: attribute for attribute in kind.attributes}
         for name, value in thing.attributes.items():
             attribute = known.get(name)
             if attribute is None:
                 raise Invalid(f"attributes.{name}", f"not an attribute of {kind.name}", value)
-            wrong = not isinstance(value, _TYPES[attribute.type]) or (
-                isinstance(value, bool) and attribute.type != "boolean"
-            )
-            if wrong:
+            if not _is_a(attribute.type, value):
                 raise Invalid(f"attributes.{name}", f"a {attribute.type}", value)
             if attribute.choices and value not in attribute.choices:
                 raise Invalid(f"attributes.{name}", f"one of {', '.join(attribute.choices)}", value)
@@ -180,16 +186,29 @@ class Registry:
         return None if place is None else self.properties.get((place.kind, name))
 
 
+def _is_a(type_: str, value: Any) -> bool:
+    """True for a value of an attribute's type that every table can hold."""
+    if isinstance(value, bool):
+        return type_ == "boolean"
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        return False
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
+    return isinstance(value, _TYPES[type_])
+
+
 def in_box(west: float, south: float, east: float, north: float, dialect: str) -> Any:
     """Condition on `things`: inside a box of degrees, by the R*Tree where there is one."""
-    if dialect == "sqlite":
-        box = sa.text(
-            "select number from things_box where west >= :w and east <= :e "
-            "and south >= :s and north <= :n"
-        ).bindparams(w=west, e=east, s=south, n=north)
-        return things_table.c.number.in_(box.columns(sa.column("number", sa.Integer)))
     t = things_table.c
-    return sa.and_(t.longitude.between(west, east), t.latitude.between(south, north))
+    exact = sa.and_(t.longitude.between(west, east), t.latitude.between(south, north))
+    if dialect != "sqlite":
+        return exact
+    # The R*Tree holds 32-bit floats, rounded outwards: it finds what may lie inside.
+    box = sa.text(
+        "select number from things_box where east >= :w and west <= :e "
+        "and north >= :s and south <= :n"
+    ).bindparams(w=west, e=east, s=south, n=north)
+    return sa.and_(t.number.in_(box.columns(sa.column("number", sa.Integer))), exact)
 
 
 def now_us() -> int:

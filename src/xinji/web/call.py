@@ -146,7 +146,7 @@ class Call:
             raise Problem(
                 422, "Bad body", field=place.rstrip("`").lstrip(".") or "body", rule=rule
             ) from error
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Problem(400, "Body is not JSON", str(error)) from error
 
 
