@@ -121,10 +121,10 @@ class CaseEngine:
         self._add_timer = Prepared(
             sa.insert(timers).values(case_id="", name="", due_at=0, action=""), engine
         )
-        self._bad_signals = Prepared(
-            sa.select(sa.func.count())
-            .select_from(events)
-            .where(events.c.case_id == sa.bindparam("case"), events.c.ended_at.is_(None)),
+        self._count_events = Prepared(
+            sa.select(sa.func.count(), sa.func.count().filter(events.c.ended_at.is_(None))).where(
+                events.c.case_id == sa.bindparam("case")
+            ),
             engine,
         )
         with database.reading() as connection:
@@ -228,10 +228,11 @@ class CaseEngine:
             for field in rule.requires:
                 if not given[field]:
                     raise CaseError(422, f"{field}: required for {action}", field)
-            bad = self._signal_bad(case)
-            if rule.guard == ("signal-good" if bad else "signal-bad"):
-                raise CaseError(409, f"action: {action} needs {rule.guard}")
-            return self._apply(row, rule, actor, role, note, assignee, evidence or {}, good=not bad)
+            signal = self._signal(case)
+            if rule.guard not in ("", signal):
+                raise CaseError(409, f"action: {action} needs {rule.guard}, and it is {signal}")
+            good = signal == "signal-good"
+            return self._apply(row, rule, actor, role, note, assignee, evidence or {}, good=good)
 
     def _apply(
         self,
@@ -306,7 +307,7 @@ class CaseEngine:
             row = self._row(case)
             if row is None or row.closed_at is not None:
                 return
-            good = not self._signal_bad(case)
+            good = self._signal(case) == "signal-good"
             self._set_timers(row, self._clock.now(), good=good)
             if good:
                 self._recheck(row)
@@ -340,13 +341,15 @@ class CaseEngine:
         return len(due)
 
     def available(self, row: CaseRow, role: str) -> list[Action]:
-        """The actions that a role may try now, without those whose guard fails."""
+        """The actions that a role may do now."""
         if row.closed_at is not None:
             return []
+        with self._database.lock:
+            signal = self._signal(row.id)
         return [
             action
             for action in self.types[row.type].actions
-            if row.state in action.source and role in action.roles
+            if row.state in action.source and role in action.roles and action.guard in ("", signal)
         ]
 
     def row(self, case: str) -> CaseRow | None:
@@ -372,8 +375,12 @@ class CaseEngine:
         found = self._find(self._database.cursor(), case=case).fetchone()
         return None if found is None else CaseRow(*found)
 
-    def _signal_bad(self, case: str) -> bool:
-        return bool(self._bad_signals(self._database.cursor(), case=case).fetchone()[0])
+    def _signal(self, case: str) -> str:
+        """The guard that holds now; a case without an event has no signal to be judged by."""
+        known, bad = self._count_events(self._database.cursor(), case=case).fetchone()
+        if not known:
+            return "signal-none"
+        return "signal-bad" if bad else "signal-good"
 
     def _step(
         self,

@@ -72,6 +72,16 @@ DEVICE_FAULT = CaseType(
             outcome="verified",
         ),
         Action(
+            name="confirm",
+            title=Title("人工复核通过", "Confirmed by a person"),
+            source=("verifying",),
+            target="closed",
+            roles=PEOPLE,
+            requires=("note",),
+            guard="signal-none",
+            outcome="confirmed",
+        ),
+        Action(
             name="rework",
             title=Title("返工", "Rework"),
             source=("verifying",),

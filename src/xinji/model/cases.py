@@ -41,7 +41,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         roles: who may; `rule` is the rule engine, `timer` the clock.
         requires: fields that must come with the action, of `note`, `assignee`, `evidence`.
-        guard: `signal-good` (no open event on the case), `signal-bad`, or empty.
+        guard: `signal-good` (the case has events and none is open), `signal-bad` (one is open),
+            `signal-none` (it has no event), or empty.
         target: the next state; empty stays where it is.
         outcome: what a closed case is recorded as (`verified`, `recovered`, `void`).
     """

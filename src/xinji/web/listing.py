@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import sqlalchemy as sa
 from starlette.responses import Response
 
@@ -43,13 +44,9 @@ def listing(
     if form in FORMS:
         with call.house.database.reading() as connection:
             rows = connection.execute(ordered.limit(LARGEST_EXPORT)).all()
-        return Response(
-            encode(table_of(to_items(rows)), form),
-            media_type=FORMS[form],
-            headers={"Content-Disposition": f'attachment; filename="{name}.{form}"'},
-        )
+        return export(table_of(to_items(rows)), form, name)
     if form != "json":
-        raise Problem(400, "Bad parameter", field="format", rule=f"json, {', '.join(FORMS)}")
+        raise _unknown_form()
     limit = call.number("limit", PAGE, 1, LARGEST_PAGE)
     cursor = call.text("cursor")
     paged = ordered
@@ -68,6 +65,21 @@ def listing(
     if more:
         following = _encode([getattr(rows[-1], column.key or "") for column in order])
     return {"items": to_items(rows), "next": following, "total": total}
+
+
+def export(table: pa.Table, form: str, name: str) -> Response:
+    """A table as a download. Raises Problem for an unknown form."""
+    if form not in FORMS:
+        raise _unknown_form()
+    return Response(
+        encode(table, form),
+        media_type=FORMS[form],
+        headers={"Content-Disposition": f'attachment; filename="{name}.{form}"'},
+    )
+
+
+def _unknown_form() -> Problem:
+    return Problem(400, "Bad parameter", field="format", rule=f"json, {', '.join(FORMS)}")
 
 
 def _encode(values: list[Any]) -> str:

@@ -19,7 +19,7 @@ from xinji.store.places import cell_of
 from xinji.store.registry import in_box
 from xinji.store.schema import cases, events, things
 from xinji.web.call import Call, Problem, Routes, iso, json_response
-from xinji.web.listing import listing
+from xinji.web.listing import export, listing
 
 routes = Routes()
 
@@ -196,7 +196,10 @@ def thing_observations(call: Call) -> Any:
         STEPS[step],
         call.number("limit", 10_000, 1, 100_000),
     )
-    columns = columns_of(table.drop_columns(["series"]).sort_by("time"))
+    table = table.drop_columns(["series"]).sort_by("time")
+    if (form := call.text("format", "json")) != "json":
+        return export(table, form, f"{row.id}-{name}")
+    columns = columns_of(table)
     columns["time"] = _times(columns["time"])
     if "quality" in columns:
         del columns["quality"]
@@ -251,8 +254,8 @@ def latest(call: Call) -> dict[str, Any]:
     }
 
 
-@routes.get("/api/aggregates", query="kind property by step from to")
-def aggregates(call: Call) -> dict[str, Any]:
+@routes.get("/api/aggregates", query="kind property by step from to format")
+def aggregates(call: Call) -> Any:
     """Mean, minimum, maximum and count of one property by group and step."""
     by = call.text("by", "subdistrict")
     selected = _selected(call)
@@ -271,7 +274,10 @@ def aggregates(call: Call) -> dict[str, Any]:
         }
     else:
         raise Problem(400, "Bad parameter", field="by", rule="subdistrict, kind or h3")
-    columns = columns_of(call.house.store.aggregate(groups, start, end, STEPS[step]))
+    table = call.house.store.aggregate(groups, start, end, STEPS[step])
+    if (form := call.text("format", "json")) != "json":
+        return export(table, form, f"{call.text('kind')}-{call.text('property')}")
+    columns = columns_of(table)
     columns["time"] = _times(columns["time"])
     return {"columns": columns}
 
