@@ -1,0 +1,151 @@
+"""The command line as a person meets it."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.process import Served
+
+THINGS = """id,kind,name,longitude,latitude,site
+a:1,environment-station,甲站,121.40,31.21,roof
+a:2,environment-station,乙站,121.41,31.21,roof
+"""
+
+
+def xinji(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "xinji.cli", *arguments],
+        capture_output=True, text=True, timeout=150, check=False, input=given,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with two stations, nobody serving it."""
+    path = tmp_path_factory.mktemp("cli")
+    file = path / "things.csv"
+    file.write_text(THINGS)
+    data = path / "data"
+    dry = xinji("things", "import", str(file), "--data", str(data))
+    assert json.loads(dry.stdout)["created"] == 2
+    done = xinji("things", "import", str(file), "--data", str(data), "--apply")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["created"] == 2
+    return data
+
+
+def test_plan_lists_23_tasks_and_every_figure_of_the_plan(folder: Path) -> None:
+    board = json.loads(xinji("plan", "--data", str(folder), "--json").stdout)
+    assert [task["number"] for task in board["tasks"]] == list(range(1, 24))
+    for task in board["tasks"]:
+        assert set(task) >= {"number", "name", "family", "systems", "indicators"}
+        for line in task["indicators"]:
+            assert set(line) >= {
+                "id", "title", "clause", "promise", "unit", "target", "due", "required_today",
+                "value", "status", "source",
+            }  # fmt: skip
+    lines = {line["id"]: line for task in board["tasks"] for line in task["indicators"]}
+    assert len(lines) >= 30
+    assert lines["network.coverage.outdoor_5g_share"]["status"] == "no data"
+    text = xinji("plan", "--data", str(folder)).stdout
+    assert "二(二)1" in text
+    assert text.count("·") >= 30
+
+
+def test_plan_as_of_a_past_day_asks_less(folder: Path) -> None:
+    def required(day: str) -> float:
+        answer = xinji("plan", "--data", str(folder), "--json", "--as-of", day)
+        lines = [line for task in json.loads(answer.stdout)["tasks"] for line in task["indicators"]]
+        return next(x for x in lines if x["id"] == "terminals.charging.taxi_stations")[
+            "required_today"
+        ]
+
+    assert required("2024-06-30") < required("2025-12-31") == 5
+
+
+def test_a_figure_nobody_computes_says_so_and_an_unknown_one_is_an_error(folder: Path) -> None:
+    shown = xinji("plan", "--data", str(folder), "--lineage", "platforms.services.online_share")
+    assert "no data" in shown.stdout
+    unknown = xinji("plan", "--data", str(folder), "--lineage", "nothing")
+    assert unknown.returncode == 2
+    assert "nothing" in unknown.stderr
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "arrow"])
+def test_export(folder: Path, tmp_path: Path, form: str) -> None:
+    file = tmp_path / f"things.{form}"
+    done = xinji("things", "export", "things", str(file), "--data", str(folder))
+    assert done.stdout.strip() == "2 rows"
+    assert file.stat().st_size > 100
+
+
+def test_import_reports_bad_rows_and_changes_nothing(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_text(
+        THINGS + "a:3,no-such-kind,丙,121.4,31.2,x\na:4,environment-station,丁,500,31,x\n"
+    )
+    done = xinji("things", "import", str(file), "--data", str(folder))
+    assert done.returncode == 2
+    errors = json.loads(done.stdout)["errors"]
+    assert [(e["row"], e["field"]) for e in errors] == [(3, "kind"), (4, "longitude")]
+
+
+def test_accounts_and_credentials(folder: Path) -> None:
+    secret = xinji("credential", "gateway", "--things", "a:", "--data", str(folder)).stdout.strip()
+    assert len(secret) > 40
+    short = xinji("user", "wang", "--data", str(folder), given="short\n")
+    assert short.returncode == 2
+    assert "12" in short.stderr
+    good = xinji("user", "wang", "--role", "operator", "--data", str(folder), given="x" * 16 + "\n")
+    assert good.returncode == 0, good.stderr
+    verified = xinji("audit", "verify", "--data", str(folder))
+    assert (verified.returncode, verified.stdout.strip()) == (0, "whole")
+
+
+def test_audit_beside_a_running_house_and_after_tampering(tmp_path: Path) -> None:
+    served = Served(tmp_path / "data")
+    try:
+        beside = xinji("audit", "verify", "--data", str(served.data))
+        assert beside.returncode == 0, beside.stdout
+        shown = xinji("plan", "--data", str(served.data), "--json")
+        assert len(json.loads(shown.stdout)["tasks"]) == 23
+        asked = xinji("credential", "late", "--data", str(served.data))
+        assert len(asked.stdout.strip()) > 40
+    finally:
+        served.stop()
+    connection = sqlite3.connect(served.data / "registry.sqlite3")
+    connection.execute("update audit set actor = 'nobody' where id = 2")
+    connection.commit()
+    connection.close()
+    broken = xinji("audit", "verify", "--data", str(served.data))
+    assert broken.returncode == 3
+    assert re.search(r"audit 2: altered", broken.stdout)
+
+
+def test_doctor(tmp_path: Path) -> None:
+    found = xinji("doctor", "--data", str(tmp_path))
+    assert "SM3" in found.stdout
+    assert "synced writes" in found.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_headless_demo_ends_with_one_line_of_json(tmp_path: Path) -> None:
+    done = xinji("demo", "--headless", "--duration", "60", "--data", str(tmp_path / "d"),
+                 "--port", "0", "--mqtt-port", "0")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert set(last) == {
+        "things", "observations_stored", "observations_refused", "events", "cases_opened",
+        "cases_closed", "indicators", "indicators_with_data",
+    }  # fmt: skip
+    assert last["things"] > 2_000
+    assert last["cases_closed"] > 0
+    assert last["indicators_with_data"] > 20
