@@ -77,6 +77,21 @@ def test_commits_count_up_by_one_and_since_gives_what_came_after(store: DuckObse
     ]
 
 
+def test_a_commit_of_repeated_rows_only_is_no_commit(tmp_path: Path) -> None:
+    """Else the rules' snapshot would be ahead of a store that was opened again."""
+    path = tmp_path / "observations.duckdb"
+    store = DuckObservations(path)
+    number = store.series_number("gauge-0", "rain_mm_h", 0)
+    first = append(store, [(number, START, 1.0)])
+    again = append(store, [(number, START, 1.0)])
+    assert (again.commit, again.stored) == (first.commit, 0)
+    commit = store.commit
+    store.close()
+    store = DuckObservations(path)
+    assert store.commit == commit
+    store.close()
+
+
 def test_a_named_batch_is_stored_once_also_after_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "observations.duckdb"
     store = DuckObservations(path)

@@ -37,6 +37,8 @@ GEOJSON = json.dumps(
     ensure_ascii=False,
 ).encode()  # fmt: skip
 
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
 PIECES = [
     b"", b"\0", b"\xff", b'"', b"'", b",", b"\n", b"\r", b"\\", b"{", b"}", b"[", b"]", b":",
     b"null", b"true", b"NaN", b"Infinity", b"-", b"1e999", b"1" * 40, b"1" * 500, b"9" * 5_000,

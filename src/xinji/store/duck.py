@@ -193,13 +193,14 @@ class DuckObservations:
             withdraw(rows.series, fresh, previous, table.last_time)
             self._recover()
             raise StoreFull(f"{self.path}: not stored: {error}") from error
-        self.commit = commit
+        # A commit without a new row leaves no number in the file, so it must not count here either.
+        self.commit = commit if stored else self.commit
         self.row_count += stored
         self._durable_series = max(self._durable_series, known_series)
         settle(
             rows.series, rows.values, rows.qualities, fresh, table.last_value, table.last_quality
         )
-        return Appended(commit, stored, len(rows) - stored, fresh)
+        return Appended(self.commit, stored, len(rows) - stored, fresh)
 
     def _write_series(self, known: int) -> None:
         if known == self._durable_series:

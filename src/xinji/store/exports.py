@@ -21,14 +21,13 @@ FORMS = {
 
 def table_of(rows: Sequence[dict[str, Any]]) -> pa.Table:
     """Rows of JSON-like values as a table; nested values become JSON text."""
-    flat = [
-        {
-            name: msgspec.json.encode(value).decode() if isinstance(value, (dict, list)) else value
-            for name, value in row.items()
-        }
-        for row in rows
-    ]
-    return pa.Table.from_pylist(flat)
+    names = dict.fromkeys(name for row in rows for name in row)
+    return pa.table({name: [_flat(row.get(name)) for row in rows] for name in names})
+
+
+def _flat(value: Any) -> Any:
+    simple = value is None or isinstance(value, (str, int, float))
+    return value if simple else msgspec.json.encode(value).decode()
 
 
 def encode(table: pa.Table, form: str) -> bytes:
