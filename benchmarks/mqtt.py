@@ -5,9 +5,17 @@
     python benchmarks/mqtt.py --host H --port P --user U --password W --pid N --topic xinji/T/P
     python benchmarks/mqtt.py --codec
 
+Input: connections x window of unacknowledged PUBLISH at QoS 1, an 84-byte JSON reading without a
+time, 1,000 things of one property, a topic each. Nothing is random. Timed: PUBACKs in some seconds
+after three of warming up, CPU of the server by /proc. Our house checks name and secret of every
+connection, and every message passes a threshold rule and a silence rule (neither finds anything);
+mosquitto and NATS run without authentication and have no rules.
+
 What a PUBACK means differs, and is printed with each figure:
 `house` stored and fsynced by the house on DuckDB; `memory` our listener before an inlet that keeps
-nothing (the listener's own cost); `nats` fsynced in a JetStream stream; `mosquitto` in memory.
+nothing (the listener's own cost); `nats` fsynced in a JetStream stream; `mosquitto` in memory, with
+nobody who wants the message; `mosquitto+1` the same with one subscriber to everything at QoS 0 (a
+connection of the generator, which throws away what it gets), so that a message arrives somewhere.
 """
 
 from __future__ import annotations
@@ -39,11 +47,13 @@ TIMED = b'{"value": 23.456789, "time": "2026-11-22T10:00:00.000000Z", "quality":
 PAYLOAD_BYTES = 84
 THINGS = 1_000
 SHAPES = ((100, 100), (1_000, 1))
+WARM_SECONDS = 3.0
 MEANING = {
     "house": "fsynced in the store",
     "memory": "decoded and resolved, kept nowhere",
     "nats": "fsynced in a stream",
     "mosquitto": "in memory",
+    "mosquitto+1": "in memory, and given to one subscriber at QoS 0",
 }
 
 
@@ -150,10 +160,27 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+class Listening(asyncio.Protocol):
+    """A subscriber to everything at QoS 0 that throws away what it gets."""
+
+    received = 0
+
+    def connection_made(self, transport: Any) -> None:
+        """Introduce ourselves and subscribe to `#`."""
+        transport.write(encode_connect(Connect(client_id="bench-listening")))
+        transport.write(b"\x82\x06\x00\x01\x00\x01#\x00")
+
+    def data_received(self, data: bytes) -> None:
+        """Count bytes."""
+        self.received += len(data)
+
+
 async def drive(
     server: Server, connections: int, window: int, seconds: float, payload: bytes
 ) -> dict[str, Any]:
-    """Measure `seconds` after one second of warming up."""
+    """Measure `seconds` after `WARM_SECONDS` of warming up."""
+    if server.name == "mosquitto+1":
+        await asyncio.get_running_loop().create_connection(Listening, server.host, server.port)
     load = Load(connections, payload)
     senders: list[Sender] = []
     for number in range(connections):
@@ -164,7 +191,7 @@ async def drive(
     for sender in senders:
         sender.running = True
         sender.send(window)
-    await asyncio.sleep(1.0)
+    await asyncio.sleep(min(WARM_SECONDS, seconds))
     load.latencies.clear()
     first, wall, own = load.acknowledged, time.perf_counter(), time.process_time()
     theirs = cpu_seconds(server.pid) if server.pid else 0.0
@@ -293,6 +320,7 @@ COMMANDS: dict[str, Callable[[Path, int], list[str]]] = {
     "house": ours("house"),
     "memory": ours("memory"),
     "mosquitto": mosquitto,
+    "mosquitto+1": mosquitto,
     "nats": nats,
 }
 
@@ -366,16 +394,26 @@ class EmptyInlet:
 
 
 def open_house(folder: Path) -> Any:
-    """A house with `THINGS` things `bench:<number>` of one property `value`."""
+    """A house with `THINGS` things `bench:<number>` of one property `value` with two rules."""
     from xinji.loop.house import House
+    from xinji.model.rules import Rule, Silence, Threshold
     from xinji.model.system import System
     from xinji.model.things import Kind, Property, Thing
     from xinji.model.title import Title
 
     title = Title("测试", "Benchmark")
     kind = Kind(name="bench", title=title, properties=(Property(name="value", title=title),))
+    conditions = {"high": Threshold(op=">=", limit=30.0, clear=28.0), "silent": Silence(seconds=60)}
     system = System(
-        name="platforms.bench", title=title, family="platforms", tasks=(), kinds=(kind,)
+        name="platforms.bench",
+        title=title,
+        family="platforms",
+        tasks=(),
+        kinds=(kind,),
+        rules=tuple(
+            Rule(id=name, title=title, kind="bench", property="value", condition=condition)
+            for name, condition in conditions.items()
+        ),
     )
     house = House(folder / "data", [system])
     house.registry.put(
@@ -445,6 +483,61 @@ def show(figures: list[dict[str, Any]]) -> None:
             f"{f['messages_per_second']:11,} {f['server_cpu_us']:10} {f['client_cpu_us']:10}"
             f"{f['latency_ms_p50']:8} {f['latency_ms_p99']:7}"
         )
+
+
+def measure(setting: Any) -> list[Any]:
+    """Rows of the table of `python -m benchmarks`."""
+    import uvloop
+
+    from benchmarks.figures import Goal, Measured, Row, median_of
+
+    goals = {(100, 100): 3.0, (1_000, 1): 2.0}
+    titles = {
+        "house": "xinji",
+        "mosquitto": "mosquitto 2.0",
+        "mosquitto+1": "mosquitto 2.0, one subscriber",
+        "nats": "NATS 2.15 (sync always)",
+    }
+    rows, missing = [], []
+    for shape in SHAPES:
+        runs: dict[str, list[Any]] = {name: [] for name in titles}
+        for _ in range(setting.repeats):
+            for name, measured in runs.items():
+                if name != "house" and not setting.peers:
+                    continue
+                try:
+                    with started(name) as server:
+                        setting.quiet()
+                        seconds = 1.0 if setting.quick else 5.0
+                        f = uvloop.run(drive(server, *shape, seconds, READING))
+                except FileNotFoundError as reason:
+                    missing.append(str(reason))
+                    continue
+                if f["connections_lost"]:
+                    raise RuntimeError(f"{name}: {f['connections_lost']} connections lost")
+                measured.append(
+                    Measured(
+                        system=titles[name],
+                        value=f["messages_per_second"],
+                        server_us=f["server_cpu_us"],
+                        client_us=f["client_cpu_us"],
+                        note=f"PUBACK: {MEANING[name]}; p50 {f['latency_ms_p50']} ms, "
+                        f"p99 {f['latency_ms_p99']} ms",
+                    )
+                )
+        connections, window = shape
+        rows.append(
+            Row(
+                work="mqtt",
+                what=f"QoS 1, {connections:,} connections x window {window}",
+                unit="messages/s",
+                ours=median_of("xinji", runs["house"]),
+                peers=[median_of(titles[n], runs[n]) for n in titles if n != "house" and runs[n]],
+                goal=Goal(ratio=goals[shape]),
+                input="; ".join(sorted(set(missing))),
+            )
+        )
+    return rows
 
 
 def main() -> None:
