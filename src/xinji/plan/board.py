@@ -145,8 +145,10 @@ def board(plan: Plan, systems: tuple[System, ...], figures: Figures, day: dt.dat
     )
 
 
-def card(figures: Figures, target: Target, day: dt.date, limit: int = 50) -> dict[str, Any]:
-    """The card behind a figure: line, SQL, lineage, rows, history."""
+def card(
+    figures: Figures, target: Target, day: dt.date, limit: int = 50, area: str = ""
+) -> dict[str, Any]:
+    """The card behind a figure: line, SQL, lineage, rows (those inside `area`), history."""
     line = msgspec.to_builtins(line_as_of(figures, target, day))
     indicator = figures.indicators.get(target.indicator)
     if indicator is None:
@@ -157,24 +159,37 @@ def card(figures: Figures, target: Target, day: dt.date, limit: int = 50) -> dic
             "rows": {"columns": [], "rows": [], "total": 0},
             "history": {"date": [], "value": [], "required": []},
         }
-    try:
-        table, total = figures.rows(indicator, end_of(day), limit)
-        columns = columns_of(table)
-        rows = {
-            "columns": list(columns),
-            "rows": [[_plain(v) for v in row] for row in zip(*columns.values(), strict=True)],
-            "total": total,
-        }
-    except StoreError as error:
-        rows = {"columns": ["fault"], "rows": [[str(error)]], "total": 0}
     return {
         **line,
         "sql": indicator.sql.strip(),
         "rows_sql": rows_sql(indicator),
         "system": indicator.system,
         "lineage": msgspec.to_builtins(lineage(indicator)),
-        "rows": rows,
+        "rows": _rows(figures, indicator, day, limit, area),
         "history": history(figures, indicator, target, day),
+    }
+
+
+def _rows(
+    figures: Figures, indicator: Indicator, day: dt.date, limit: int, area: str
+) -> dict[str, Any]:
+    """The rows behind a figure, and how many there are. Rows without an area are not of `area`."""
+    try:
+        table, total = figures.rows(indicator, end_of(day), limit)
+        if area and "area" not in table.column_names:
+            return {"columns": [], "rows": [], "total": 0}
+        if area:
+            code = area.replace("'", "''")
+            inside = f"select * from ({rows_sql(indicator)}\n) where starts_with(area, '{code}')"
+            scoped = msgspec.structs.replace(indicator, rows_sql=inside)
+            table, total = figures.rows(scoped, end_of(day), limit)
+    except StoreError as error:
+        return {"columns": ["fault"], "rows": [[str(error)]], "total": 0}
+    columns = columns_of(table)
+    return {
+        "columns": list(columns),
+        "rows": [[_plain(v) for v in row] for row in zip(*columns.values(), strict=True)],
+        "total": total,
     }
 
 
