@@ -376,6 +376,10 @@ class EmptyInlet:
         """No states."""
         return
 
+    def unit(self, series: int) -> str:
+        """No unit."""
+        return "1"
+
     def submit(self, batch: Any, done: Any) -> None:
         """Answer in the next turn of the loop."""
         if not self.waiting:

@@ -55,6 +55,9 @@ class House:
     def states(self, series: int) -> dict[str, float] | None:
         return self.properties[self.names[series][1]]
 
+    def unit(self, series: int) -> str:
+        return "Cel" if self.names[series][1] == "temperature" else "1"
+
     def submit(self, batch: Batch, done: Callable[[Receipt], None]) -> None:
         self.waiting.append((batch, done))
         if not self.held and len(self.waiting) == 1:

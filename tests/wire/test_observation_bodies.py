@@ -85,9 +85,7 @@ def test_states_units_and_names_are_resolved_row_by_row():
         NOW,
     )
     house = House()
-    batch = resolve_columns(
-        house, Device("d"), columns, unit_of=lambda n: "Cel" if house.names[n][1] != "door" else "1"
-    )
+    batch = resolve_columns(house, Device("d"), columns)
     assert list(batch.values) == [20.0, 1.0]
     assert batch.indexes == [0, 1]
     assert [(r.index, r.reason) for r in batch.refused] == [

@@ -12,6 +12,9 @@ import logging
 import sys
 
 from xinji import __version__
+from xinji.plan.reading import PlanError
+from xinji.store.folder import FolderError
+from xinji.store.observations import StoreError
 
 COMMANDS = (
     "serve",
@@ -41,11 +44,12 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(
         level=arguments.log.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    from xinji.store.folder import FolderError
-    from xinji.store.observations import StoreError
-
     try:
         return int(modules[arguments.command].run(arguments))
-    except (FolderError, StoreError, OSError) as error:
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        sys.stderr.close()
+        return 0
+    except (FolderError, StoreError, PlanError, OSError) as error:
         print(f"xinji: {error}", file=sys.stderr)
         return 1

@@ -24,13 +24,13 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit status 0 when whole, 3 when not. Reads beside a running process too."""
+    path = arguments.data / "registry.sqlite3"
+    if not path.exists():
+        raise FolderError(f"{path}: does not exist")
     # Not to own the folder is fine: reading does not need it.
     folder = None
     with suppress(FolderError):
         folder = Folder(arguments.data)
-    path = arguments.data / "registry.sqlite3"
-    if not path.exists():
-        raise FolderError(f"{path}: does not exist")
     database = Database(f"sqlite:///{path}")
     try:
         faults = verify(database, arguments.checkpoints or arguments.data / "checkpoints.jsonl")

@@ -34,13 +34,11 @@ def run(arguments: argparse.Namespace) -> int:
     answer: Any
     try:
         site = open_house(Options(data=arguments.data, plan=arguments.plan))
-    except FolderError as error:
+    except FolderError:
         running = remote(arguments.data)
         if running is None:
             raise
         answer = _ask(running, arguments.lineage, day)
-        if answer is None:
-            raise error
     else:
         try:
             house = site.house

@@ -21,11 +21,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from xinji.cli.remote import leave, take_away
 from xinji.district.geography import load_district
 from xinji.loop.house import House, Policy
-from xinji.plan.reading import read_plan
+from xinji.plan.reading import PlanError, read_plan
 from xinji.plan.supervision import (
     RULE_PREFIX,
     SUPERVISION,
     TARGET_BEHIND,
+    lines_today,
     rule_title,
     supervise,
 )
@@ -118,7 +119,11 @@ class Server(uvicorn.Server):
 
 def open_house(options: Options) -> Site:
     """The house of a data folder with everything declared, and what the pages need."""
-    district, plan = load_district(options.district), read_plan(options.plan)
+    plan = read_plan(options.plan)
+    try:
+        district = load_district(options.district)
+    except (KeyError, TypeError, ValueError) as error:
+        raise PlanError(f"{options.district}: not a geography file: {error!r}") from error
     house = House(
         options.data,
         discover(),
@@ -126,7 +131,10 @@ def open_house(options: Options) -> Site:
         case_classes=(TARGET_BEHIND,),
         policy=Policy(raw_days=options.raw_days),
     )
-    house.registry.put_areas(district.areas)
+    known = house.registry.areas
+    # A folder keeps its own district: a command without --district must not add the default one.
+    if options.district or not known or district.code in known:
+        house.registry.put_areas(district.areas)
     house.other_titles = {
         RULE_PREFIX + target.indicator: rule_title(target.title) for target in plan.targets
     }
@@ -150,6 +158,8 @@ async def running(options: Options) -> AsyncIterator[Running]:
         OSError: a port is taken.
         FolderError, StoreError: the data folder is not ours to open.
     """
+    if options.mqtts_port is not None and not options.certificate:
+        raise OSError("--mqtts-port needs --certificate and --key")
     _raise_file_limit()
     secure = None
     if options.certificate:
@@ -187,8 +197,9 @@ async def running(options: Options) -> AsyncIterator[Running]:
             await listener.start(options.mqtt_host, options.mqtts_port, secure)
 
         async def watch_plan() -> None:
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(house.ingest.keeper, supervise, house, site.plan)
+            # The figures are read beside the commits; only what is found is written by the keeper.
+            lines = await asyncio.to_thread(lines_today, house, site.plan)
+            await loop.run_in_executor(house.ingest.keeper, supervise, house, site.plan, lines)
 
         house.every(SUPERVISE_EVERY_SECONDS, watch_plan, SUPERVISE_FIRST_SECONDS)
         await house.start()

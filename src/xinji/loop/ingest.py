@@ -101,6 +101,7 @@ class Ingest:
             refusals.insert().values(at=0, sender="", reason="", detail=""), database.writer
         )
         self._states: dict[int, dict[str, float]] = {}
+        self._units: dict[int, str] = {}
         self.keeper = ThreadPoolExecutor(1, thread_name_prefix="keeper")
         self.counters = Counters()
         self._stamped_to = 0
@@ -124,11 +125,16 @@ class Ingest:
         for value, title in enumerate(known.states):
             words[title.zh] = words[title.en] = float(value)
         self._states[number] = words
+        self._units[number] = known.unit
         return number
 
     def states(self, series: int) -> dict[str, float] | None:
         """See `Inlet`."""
         return self._states.get(series) or None
+
+    def unit(self, series: int) -> str:
+        """See `Inlet`."""
+        return self._units.get(series, "1")
 
     def submit(self, batch: Batch, done: Callable[[Receipt], None]) -> None:
         """See `Inlet`."""

@@ -118,13 +118,20 @@ def rule_title(indicator: Title) -> Title:
     return Title(f"指标滞后:{indicator.zh}", f"Behind: {indicator.en}")
 
 
-def supervise(house: House, plan: Plan, day: dt.date | None = None) -> list[Line]:
+def lines_today(house: House, plan: Plan, day: dt.date | None = None) -> list[Line]:
+    """Every target's line at the end of a day; on any thread."""
+    day = day or today()
+    return [line_as_of(house.figures, target, day) for target in plan.targets]
+
+
+def supervise(house: House, plan: Plan, lines: list[Line] | None = None) -> list[Line]:
     """Open or end the event of every target; returns those that are behind.
 
-    Runs on the keeper thread. A target without data opens nothing and ends nothing.
+    Runs on the keeper thread; `lines` defaults to `lines_today`. A target without data opens
+    nothing and ends nothing.
     """
-    day = day or today()
-    lines = [line_as_of(house.figures, target, day) for target in plan.targets]
+    if lines is None:
+        lines = lines_today(house, plan)
     with house.database.reading() as connection:
         open_events = {
             row.rule: row

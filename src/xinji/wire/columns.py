@@ -7,7 +7,6 @@ raises `PayloadError`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import repeat
@@ -110,17 +109,20 @@ def not_a_state(value: Value, states: dict[str, float] | None) -> str:
     return f"{value!r:.80} is none of the states {', '.join(states)}"
 
 
+UCUM_OF_SENML = {"%RH": "%", "%EL": "%", "/": "1", "count": "1"}
+"""SenML unit names (RFC 8428 section 12.1) that UCUM writes in another way."""
+
+
 def resolve_columns(
     inlet: Inlet,
     device: Device,
     columns: Columns,
     batch_id: str = "",
-    unit_of: Callable[[int], str] | None = None,
 ) -> Batch:
     """Names to series numbers: the batch to submit, refused rows included.
 
-    Each distinct (thing, property) is resolved once. `unit_of` gives the UCUM code of a series;
-    with it, a record that states another unit is refused.
+    Each distinct (thing, property) is resolved once. A record that states another unit than the
+    property's is refused.
     """
     keys = list(zip(columns.things, columns.properties, strict=True))
     found = {key: inlet.resolve(device, *key) for key in set(keys)}
@@ -129,7 +131,7 @@ def resolve_columns(
         not any(isinstance(number, Reason) for number in found.values())
         and set(map(type, columns.values)) <= {float}
         and all(map(math.isfinite, values))
-        and (columns.units is None or unit_of is None)
+        and columns.units is None
     ):
         return Batch(
             series=list(map(cast("dict[tuple[str, str], int]", found).__getitem__, keys)),
@@ -141,7 +143,7 @@ def resolve_columns(
             refused=columns.refused,
             batch_id=batch_id,
         )
-    return _resolve_rows(inlet, device, columns, batch_id, unit_of, keys, found)
+    return _resolve_rows(inlet, device, columns, batch_id, keys, found)
 
 
 def _resolve_rows(
@@ -149,7 +151,6 @@ def _resolve_rows(
     device: Device,
     columns: Columns,
     batch_id: str,
-    unit_of: Callable[[int], str] | None,
     keys: list[tuple[str, str]],
     found: dict[tuple[str, str], int | Reason],
 ) -> Batch:
@@ -188,8 +189,8 @@ def _resolve_rows(
             detail = f"{key[0]}/{key[1]}: {stored} is not a finite number"
             batch.refused.append(Refusal(index, Reason.NOT_FINITE, detail))
             continue
-        if unit and unit_of is not None and unit != unit_of(number):
-            detail = f"{key[0]}/{key[1]}: unit {unit:.40}; the property is in {unit_of(number)}"
+        if unit and UCUM_OF_SENML.get(unit, unit) != inlet.unit(number):
+            detail = f"{key[0]}/{key[1]}: unit {unit:.40}; the property is in {inlet.unit(number)}"
             batch.refused.append(Refusal(index, Reason.WRONG_UNIT, detail))
             continue
         series.append(number)

@@ -71,6 +71,10 @@ class Inlet(Protocol):
         """For a property with named states: state name (either language) -> value; else None."""
         ...
 
+    def unit(self, series: int) -> str:
+        """UCUM code of the property's unit."""
+        ...
+
     def submit(self, batch: Batch, done: Callable[[Receipt], None]) -> None:
         """Queue a batch for the next group commit. `done` runs on the event loop after it."""
         ...
