@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from xinji.store.duck import DuckObservations
-from xinji.store.observations import Appended, Rows, StoreError, columns_of, microseconds
+from xinji.store.observations import Appended, Rows, StoreError, StoreFull, columns_of, microseconds
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
@@ -75,6 +76,39 @@ def test_commits_count_up_by_one_and_since_gives_what_came_after(store: DuckObse
         (second.commit, 1, START, 2.0),
         (second.commit, 0, START - 5, 3.0),
     ]
+
+
+def test_the_newest_row_is_a_stored_one_also_during_a_commit(store: DuckObservations) -> None:
+    """A reader never sees the time of a row that is still on its way with another row's value."""
+    series = np.zeros(1, np.int32)
+    seen: set[tuple[int, float]] = set()
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            times, values, _ = store.latest(series)
+            seen.add((int(times[0]), float(values[0])))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(1, 100):
+        append(store, [(0, START + number, float(number))])
+    done.set()
+    reader.join()
+    assert len(seen) > 2
+    assert seen <= {(0, 0.0)} | {(START + n, float(n)) for n in range(1, 100)}
+
+
+def test_a_failed_commit_leaves_the_newest_row_as_it_was(store: DuckObservations) -> None:
+    append(store, [(0, START, 1.0)])
+    store._connection.execute("alter table store.rows rename to hidden")
+    with pytest.raises(StoreFull):
+        append(store, [(0, START + 5, 2.0)])
+    store._connection.execute("alter table store.hidden rename to rows")
+    times, values, _ = store.latest(np.zeros(1, np.int32))
+    assert (times[0], values[0]) == (START, 1.0)
+    done = append(store, [(0, START + 5, 2.0)])
+    assert (done.stored, done.fresh.tolist()) == (1, [True])
 
 
 def test_a_commit_of_repeated_rows_only_is_no_commit(tmp_path: Path) -> None:

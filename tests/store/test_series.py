@@ -82,8 +82,10 @@ def test_fresh_is_newer_than_everything_before_and_can_be_withdrawn(
 def test_settle_takes_the_last_fresh_value() -> None:
     series, fresh = np.array([0, 0, 1, 0], np.int32), np.array([True, True, False, False])
     values, marks = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0, 1, 2, 2], np.uint8)
+    times, last_time = np.array([5, 6, 7, 8]), np.full(2, 4)
     last_value, last_quality = np.full(2, 9.0), np.full(2, 9, np.uint8)
-    settle(series, values, marks, fresh, last_value, last_quality)
+    settle(series, times, values, marks, fresh, last_time, last_value, last_quality)
+    assert last_time.tolist() == [6, 4]
     assert (last_value.tolist(), last_quality.tolist()) == ([2.0, 9.0], [1, 9])
 
 

@@ -111,7 +111,7 @@ class DuckObservations:
             table.number(thing, name, source)
         newest = self._connection.execute(duck_sql.NEWEST).fetchnumpy()
         at = newest["series"]
-        table.last_time[at] = newest["time"]
+        table.last_time[at] = table.taken_time[at] = newest["time"]
         table.last_value[at] = newest["value"]
         table.last_quality[at] = newest["quality"]
         self._durable_series = len(table)
@@ -150,7 +150,7 @@ class DuckObservations:
                 return Appended(int(found[0]), 0, len(rows), none)
         fresh = np.zeros(len(rows), dtype=np.bool_)
         previous = np.zeros(len(rows), dtype=np.int64)
-        fresh_rows(rows.series, rows.times, table.last_time, fresh, previous)
+        fresh_rows(rows.series, rows.times, table.taken_time, fresh, previous)
         fresh_count = int(np.count_nonzero(fresh))
         commit = self.commit + 1
         known_series = len(table)
@@ -190,16 +190,15 @@ class DuckObservations:
             cursor.unregister("incoming")
             cursor.commit()
         except duckdb.Error as error:
-            withdraw(rows.series, fresh, previous, table.last_time)
+            withdraw(rows.series, fresh, previous, table.taken_time)
             self._recover()
             raise StoreFull(f"{self.path}: not stored: {error}") from error
         # A commit without a new row leaves no number in the file, so it must not count here either.
         self.commit = commit if stored else self.commit
         self.row_count += stored
         self._durable_series = max(self._durable_series, known_series)
-        settle(
-            rows.series, rows.values, rows.qualities, fresh, table.last_value, table.last_quality
-        )
+        last = (table.last_time, table.last_value, table.last_quality)
+        settle(rows.series, rows.times, rows.values, rows.qualities, fresh, *last)
         return Appended(self.commit, stored, len(rows) - stored, fresh)
 
     def _write_series(self, known: int) -> None:
@@ -234,7 +233,14 @@ class DuckObservations:
     def latest(self, series: Int32) -> tuple[Int64, Float64, UInt8]:
         """See `ObservationStore`. Array look-ups, no query."""
         table = self.table
-        return table.last_time[series], table.last_value[series], table.last_quality[series]
+        times = table.last_time[series]
+        while True:
+            values, qualities = table.last_value[series], table.last_quality[series]
+            after = table.last_time[series]
+            # A commit may have ended in between: then these are not of one row.
+            if np.array_equal(times, after):
+                return times, values, qualities
+            times = after
 
     def window(
         self, series: Int32, start: int, end: int, step_seconds: int, limit: int = 10_000

@@ -24,7 +24,8 @@ class SeriesTable:
 
     Attributes:
         names: series -> (thing, property, source).
-        last_time, last_value, last_quality: newest row, time 0 when there is none.
+        last_time, last_value, last_quality: newest stored row, time 0 when there is none.
+        taken_time: newest time of the rows stored or being stored; what `fresh_rows` compares with.
         arrived: house clock (Unix microseconds) of the newest arrival; 0 before the first.
         low, high: physical range of the property; both 0 until `number` is told one.
     """
@@ -33,6 +34,7 @@ class SeriesTable:
         self.names: list[tuple[str, str, int]] = []
         self.numbers: dict[tuple[str, str, int], int] = {}
         self.last_time = np.zeros(capacity, np.int64)
+        self.taken_time = np.zeros(capacity, np.int64)
         self.last_value = np.zeros(capacity, np.float64)
         self.last_quality = np.zeros(capacity, np.uint8)
         self.arrived = np.zeros(capacity, np.int64)
@@ -67,31 +69,32 @@ class SeriesTable:
 
 
 @njit(cache=True, nogil=True)
-def fresh_rows(series, times, last_time, fresh, previous):  # type: ignore[no-untyped-def]
-    """Mark rows newer than their series, in order, advancing `last_time`; `withdraw` undoes it."""
+def fresh_rows(series, times, taken_time, fresh, previous):  # type: ignore[no-untyped-def]
+    """Mark rows newer than their series, in order, advancing `taken_time`; `withdraw` undoes it."""
     for i in range(len(series)):
         s = series[i]
-        if times[i] > last_time[s]:
+        if times[i] > taken_time[s]:
             fresh[i] = True
-            previous[i] = last_time[s]
-            last_time[s] = times[i]
+            previous[i] = taken_time[s]
+            taken_time[s] = times[i]
 
 
 @njit(cache=True, nogil=True)
-def withdraw(series, fresh, previous, last_time):  # type: ignore[no-untyped-def]
+def withdraw(series, fresh, previous, taken_time):  # type: ignore[no-untyped-def]
     """Undo `fresh_rows` after a failed commit."""
     for i in range(len(series) - 1, -1, -1):
         if fresh[i]:
-            last_time[series[i]] = previous[i]
+            taken_time[series[i]] = previous[i]
 
 
 @njit(cache=True, nogil=True)
-def settle(series, values, qualities, fresh, last_value, last_quality):  # type: ignore[no-untyped-def]
-    """After the commit: the newest value of every series that got a fresh row."""
+def settle(series, times, values, qualities, fresh, last_time, last_value, last_quality):  # type: ignore[no-untyped-def]
+    """After the commit: the newest row of every series that got a fresh one."""
     for i in range(len(series)):
         if fresh[i]:
             last_value[series[i]] = values[i]
             last_quality[series[i]] = qualities[i]
+            last_time[series[i]] = times[i]
 
 
 @njit(cache=True, nogil=True)
@@ -122,6 +125,7 @@ def warm(table: SeriesTable) -> None:
     marks = none.astype(np.uint8)
     fresh = none.astype(np.bool_)
     check(series, none, values, table.low, table.high, 0, 0, marks)
-    fresh_rows(series, none, table.last_time, fresh, none)
-    withdraw(series, fresh, none, table.last_time)
-    settle(series, values, marks, fresh, table.last_value, table.last_quality)
+    fresh_rows(series, none, table.taken_time, fresh, none)
+    withdraw(series, fresh, none, table.taken_time)
+    last = (table.last_time, table.last_value, table.last_quality)
+    settle(series, none, values, marks, fresh, *last)

@@ -17,7 +17,7 @@ from xinji.web.openapi import document
 from xinji.web.routes import administration, district, overview, plan, session, things, work
 from xinji.wire.http import observations_endpoint
 
-PAGE = Path(__file__).parent / "page"
+PAGE = Path(__file__).resolve().parent / "page"
 
 # The page is one origin: own scripts and styles, workers for the map, data: images of symbols.
 SECURITY_HEADERS = [
@@ -88,8 +88,8 @@ async def page(request: Request) -> Response:
     path = request.path_params["path"]
     if path.startswith("api/"):
         return Problem(404, "No such path", path).response()
-    file = (PAGE / path).resolve()
-    if path and file.is_relative_to(PAGE) and file.is_file():
+    file = _file_of(path)
+    if file is not None:
         # Assets carry their hash in the name.
         kept = "public, max-age=31536000, immutable" if path.startswith("assets/") else "no-cache"
         return FileResponse(file, headers={"Cache-Control": kept})
@@ -99,6 +99,14 @@ async def page(request: Request) -> Response:
     if not index.is_file():
         return PlainTextResponse("The page is not built yet: run `make ui`.\n", 503)
     return FileResponse(index, headers={"Cache-Control": "no-cache"})
+
+
+def _file_of(path: str) -> Path | None:
+    try:
+        file = (PAGE / path).resolve()
+        return file if file.is_relative_to(PAGE) and file.is_file() else None
+    except (OSError, ValueError):  # too long a name, or a NUL in it
+        return None
 
 
 async def _not_found(request: Request, _error: Exception) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import inspect
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -103,7 +104,7 @@ class Call:
         text = self.text(name)
         if not text:
             return default
-        if not text.lstrip("-").isdigit() or not low <= int(text) <= high:
+        if not re.fullmatch(r"-?[0-9]{1,18}", text) or not low <= int(text) <= high:
             raise Problem(
                 400, "Bad parameter", field=name, rule=f"a whole number from {low} to {high}"
             )
@@ -287,7 +288,7 @@ def starlette_route(endpoint: Endpoint, site: Site) -> Route:
 def json_response(answer: Any, request: Request) -> Response:
     """JSON with an ETag; 304 when the caller has it already."""
     encoded = _encoder.encode(answer)
-    if request.method != "GET":
+    if request.method not in ("GET", "HEAD"):
         return Response(encoded, media_type="application/json")
     tag = f'"{hashlib.blake2b(encoded, digest_size=12).hexdigest()}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache, private"}

@@ -42,7 +42,7 @@ class Reader:
     person: Person
     thing: str
     queue: asyncio.Queue[bytes] = field(default_factory=lambda: asyncio.Queue(QUEUE))
-    last_time: int = 0
+    last_seen: int = 0
     lost: bool = False
 
     def push(self, name: str, data: Any) -> None:
@@ -120,15 +120,15 @@ class Changes:
         self._loop.call_soon_threadsafe(self._send, messages, stored, latest)
 
     def _latest(self, thing: str) -> tuple[int, dict[str, list[Any]]]:
-        """Newest values of a thing, and the time of the newest."""
+        """Newest values of a thing, and what tells them from other ones."""
         place = self._house.registry.things.get(thing)
         rows = latest_of(self._house, thing, place.kind) if place else []
-        newest = max((row["time"] for row in rows), default="")
+        seen = hash(tuple((row["property"], row["time"]) for row in rows)) if rows else 0
         columns = {
             "thing": [thing] * len(rows),
             **{name: [row[name] for row in rows] for name in ("property", "value", "time")},
         }
-        return hash(newest), columns
+        return seen, columns
 
     def _send(
         self,
@@ -143,9 +143,9 @@ class Changes:
             if stored is not None:
                 reader.push("stored", stored)
             if reader.thing in latest:
-                newest, columns = latest[reader.thing]
-                if newest != reader.last_time:
-                    reader.last_time = newest
+                seen, columns = latest[reader.thing]
+                if seen != reader.last_seen:
+                    reader.last_seen = seen
                     reader.push("latest", columns)
 
     async def stream(self, reader: Reader) -> AsyncIterator[bytes]:

@@ -86,11 +86,15 @@ def _encode(values: list[Any]) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(values)).decode().rstrip("=")
 
 
+def _of_a_cursor(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, int) and abs(value) < 1 << 63)
+
+
 def _decode(cursor: str, length: int) -> list[Any]:
     try:
         values = msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError, msgspec.DecodeError):
         values = None
-    if not isinstance(values, list) or len(values) != length:
+    if not isinstance(values, list) or len(values) != length or not all(map(_of_a_cursor, values)):
         raise Problem(400, "Bad parameter", field="cursor", rule="a cursor that this list gave")
     return values

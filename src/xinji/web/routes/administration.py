@@ -10,13 +10,18 @@ import sqlalchemy as sa
 from xinji.access.audit import Fault, verify
 from xinji.access.credentials import Credential
 from xinji.access.identity import PolicyError, Role
-from xinji.model.rules import Rule
+from xinji.access.scope import within
+from xinji.model.rules import Condition, Rule
+from xinji.model.things import THING_ID
 from xinji.store.schema import audit, refusals, users
 from xinji.store.schema import rules as rules_table
 from xinji.web.call import Call, Problem, Routes, iso
 from xinji.web.listing import listing
 
 routes = Routes()
+
+LONGEST_SECONDS = 366 * 86_400
+LARGEST_NUMBER = 1e15
 
 
 @routes.get("/api/rules")
@@ -46,6 +51,10 @@ def _put_rule(call: Call, rule: Rule) -> Any:
         raise Problem(422, "Bad body", field="property", rule="a property of `kind`")
     if rule.case_class and rule.case_class not in house.cases.classes:
         raise Problem(422, "Bad body", field="case_class", rule="a declared case class")
+    if not THING_ID.fullmatch(rule.id):
+        words = "1 to 128 letters, digits, '.', '_', ':' or '-'"
+        raise Problem(422, "Bad body", field="id", rule=words)
+    _check_condition(rule.condition)
     if rule.id.startswith("plan."):
         raise Problem(422, "Bad body", field="id", rule="not beginning with `plan.`")
     with house.database.writing() as connection:
@@ -63,12 +72,26 @@ def _put_rule(call: Call, rule: Rule) -> Any:
     return rule
 
 
+def _check_condition(condition: Condition) -> None:
+    """Raises Problem 422 for numbers that the rule engine cannot hold, and unknown operators."""
+    for name, value in msgspec.structs.asdict(condition).items():
+        rule = ""
+        if name == "op" and value not in (">=", ">", "<=", "<"):
+            rule = "one of >=, >, <=, <"
+        elif name.endswith("seconds") and not 0 <= value <= LONGEST_SECONDS:
+            rule = f"0 to {LONGEST_SECONDS} seconds"
+        elif isinstance(value, (int, float)) and not abs(value) < LARGEST_NUMBER:
+            rule = f"a number below {LARGEST_NUMBER:g}"
+        if rule:
+            raise Problem(422, "Bad body", field=f"condition.{name}", rule=rule)
+
+
 @routes.get("/api/refusals", role=Role.OPERATOR, query="limit cursor format")
 def refusals_list(call: Call) -> Any:
-    """Refused records, newest first."""
+    """Refused records, newest first. They have no area: whoever is limited to one sees none."""
     return listing(
         call,
-        sa.select(refusals),
+        sa.select(refusals).where(within(sa.literal(""), call.person.area)),
         [refusals.c.id],
         lambda rows: [
             {

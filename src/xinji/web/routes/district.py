@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from xinji import __version__
+from xinji.access.scope import contains
 from xinji.model.observations import Source
 from xinji.web.call import Call, Routes
 
@@ -16,8 +17,9 @@ routes = Routes()
 def district(call: Call) -> dict[str, Any]:
     """Everything that a page needs once."""
     house = call.house
-    counts = Counter(place.kind for place in house.registry.things.values())
-    simulated = Source.SIMULATED.word in {p.source for p in house.registry.things.values()}
+    places = [p for p in house.registry.things.values() if contains(call.person.area, p.area)]
+    counts = Counter(place.kind for place in places)
+    simulated = Source.SIMULATED.word in {place.source for place in places}
     families = [
         {
             "name": family.name,

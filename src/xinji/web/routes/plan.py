@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from xinji.access.scope import within
 from xinji.plan.board import Board, board, card, today
 from xinji.plan.supervision import TARGET_BEHIND
 from xinji.store.schema import cases
@@ -53,7 +54,11 @@ def plan_card(call: Call) -> dict[str, Any]:
     if target is None:
         raise Problem(404, "No such indicator in the plan", name)
     answer = card(
-        call.house.figures, target, call.day("as_of", today()), call.number("limit", 50, 1, 1_000)
+        call.house.figures,
+        target,
+        call.day("as_of", today()),
+        call.number("limit", 50, 1, 1_000),
+        call.person.area,
     )
     with call.house.database.reading() as connection:
         case = connection.execute(
@@ -61,6 +66,7 @@ def plan_card(call: Call) -> dict[str, Any]:
                 cases.c.indicator == name,
                 cases.c.case_class == TARGET_BEHIND.name,
                 cases.c.closed_at.is_(None),
+                within(cases.c.area, call.person.area),
             )
         ).scalar()
     last = call.house.ingest.counters.last_at

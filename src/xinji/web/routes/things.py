@@ -143,21 +143,23 @@ def _thing(call: Call) -> Any:
 
 def latest_of(house: House, thing: str, kind: str) -> list[dict[str, Any]]:
     """The newest value of each property of a thing."""
-    table = house.store.table
-    newest: dict[str, tuple[int, int, int]] = {}
-    for name, source, number in series_of(house, thing, kind):
-        at = int(table.last_time[number])
-        if at and at > newest.get(name, (0, 0, 0))[0]:
-            newest[name] = (at, source, number)
+    series = series_of(house, thing, kind)
+    last = house.store.latest(np.array([number for *_, number in series], np.int32))
+    newest: dict[str, tuple[int, int, float, int]] = {}
+    for (name, source, _), at, value, quality in zip(
+        series, *(column.tolist() for column in last), strict=True
+    ):
+        if at and (name not in newest or at > newest[name][0]):
+            newest[name] = (at, source, value, quality)
     answer = []
-    for name, (at, source, number) in newest.items():
+    for name, (at, source, value, quality) in newest.items():
         known = house.registry.properties[kind, name]
         answer.append(
             {
                 "property": name,
                 "time": iso(at),
-                "value": float(table.last_value[number]),
-                "quality": Quality(int(table.last_quality[number])).name.lower(),
+                "value": value,
+                "quality": Quality(quality).name.lower(),
                 "source": Source(source).word,
                 "unit": known.unit,
             }

@@ -1,0 +1,195 @@
+"""Who may do what, that every change is audited, and that no secret ever is."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.web.live import PASSWORD, Live
+from xinji.access.identity import Role
+from xinji.web.app import application
+from xinji.web.call import Endpoint, Site
+from xinji.web.routes import administration, district, overview, plan, session, things, work
+
+SUBJECTS = (administration, district, overview, plan, session, things, work)
+ENDPOINTS: list[Endpoint] = [e for subject in SUBJECTS for e in subject.routes.endpoints]
+CHANGING = [e for e in ENDPOINTS if e.method != "GET"]
+
+WRITES = {
+    ("POST", "/api/sign-in"): None,
+    ("POST", "/api/sign-out"): Role.VIEWER,
+    ("POST", "/api/session/password"): Role.VIEWER,
+    ("POST", "/api/tokens"): Role.VIEWER,
+    ("POST", "/api/cases/{id}/actions"): Role.OPERATOR,
+    ("POST", "/api/things/import"): Role.ADMINISTRATOR,
+    ("POST", "/api/rules"): Role.ADMINISTRATOR,
+    ("PUT", "/api/rules/{id}"): Role.ADMINISTRATOR,
+    ("POST", "/api/users"): Role.ADMINISTRATOR,
+    ("POST", "/api/credentials"): Role.ADMINISTRATOR,
+    ("DELETE", "/api/credentials/{name}"): Role.ADMINISTRATOR,
+}
+READS_ABOVE_VIEWER = {
+    "/api/refusals": Role.OPERATOR,
+    "/api/users": Role.ADMINISTRATOR,
+    "/api/credentials": Role.ADMINISTRATOR,
+    "/api/audit": Role.ADMINISTRATOR,
+    "/api/audit/verify": Role.ADMINISTRATOR,
+}
+OPEN = {"/api/status", "/api/session"}
+
+
+def test_the_table_of_who_may_change_what() -> None:
+    assert {(e.method, e.path): e.role for e in CHANGING} == WRITES
+
+
+def test_the_table_of_who_may_read_what() -> None:
+    for endpoint in ENDPOINTS:
+        if endpoint.method == "GET" and endpoint.path not in OPEN:
+            wanted = READS_ABOVE_VIEWER.get(endpoint.path, Role.VIEWER)
+            assert endpoint.role == wanted, endpoint.path
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda e: f"{e.method} {e.path}")
+@pytest.mark.parametrize("who", ["", "viewer", "operator"])
+def test_a_lower_role_is_refused_before_anything_is_read(
+    live: Live, endpoint: Endpoint, who: str
+) -> None:
+    if endpoint.role is None:
+        return
+    role = Role(who) if who else None
+    path = re.sub(r"\{\w+\}", "gauge-1", endpoint.path)
+    if role is not None and role.covers(endpoint.role):
+        return
+    before = live.get("/api/audit")["total"]
+    answer = live.request(endpoint.method, path, who, content=b"{not json")
+    assert answer.status_code == (403 if who else 401)
+    assert answer.headers["content-type"] == "application/problem+json"
+    if not who:
+        assert answer.headers["www-authenticate"] == "Bearer"
+    assert live.get("/api/audit")["total"] == before
+
+
+def test_a_device_credential_opens_no_page(live: Live) -> None:
+    answer = live.http.get("/api/things", auth=("gateway", live.device))
+    assert answer.status_code == 401
+
+
+def audited(live: Live, rows: int) -> list[dict[str, Any]]:
+    return live.get(f"/api/audit?limit={rows}")["items"]
+
+
+def test_every_change_leaves_a_row_that_names_who_and_what(live: Live) -> None:
+    secrets: list[str] = [PASSWORD, live.device, *live.tokens.values()]
+    seen: set[tuple[str, str]] = set()
+
+    def changed(
+        method: str, path: str, who: str, action: str, on: str, body: Any = None, **more: Any
+    ) -> Any:
+        template = next(
+            e.path for e in CHANGING
+            if e.method == method
+            and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", e.path), path.partition("?")[0])
+        )  # fmt: skip
+        before = live.get("/api/audit?limit=1")["total"]
+        answer = live.request(method, path, who, json=body, **more)
+        assert answer.status_code in (200, 204), answer.text
+        assert live.get("/api/audit?limit=1")["total"] == before + 1, path
+        [row] = audited(live, 1)
+        assert (row["action"], row["object"]) == (action, on)
+        if who:
+            assert row["actor"] == who
+        seen.add((method, template))
+        return answer.json() if answer.content else None
+
+    user = {"name": "li", "password": "a first long password", "role": "operator"}
+    secrets += ["a first long password", "a second long password"]
+    changed("POST", "/api/users", "administrator", "user.add", "li", user)
+    sign_in = {"name": "li", "password": "a first long password"}
+    changed("POST", "/api/sign-in", "", "session.open", "li", sign_in)
+    live.tokens["li"] = live.http.cookies["xinji_session"]
+    live.http.cookies.clear()
+    body = {"label": "script", "days": 1}
+    made = changed("POST", "/api/tokens", "li", "token.issue", "li", body)
+    new = {"old": "a first long password", "new": "a second long password"}
+    changed("POST", "/api/session/password", "li", "user.password", "li", new)
+    secrets += [live.tokens["li"], made["token"]]
+    live.tokens["li"] = made["token"]
+    changed("POST", "/api/sign-out", "li", "session.close", "li")
+    made = changed(
+        "POST", "/api/credentials", "administrator", "credential.issue", "meter-box",
+        {"name": "meter-box", "things": ["gauge-"]},
+    )  # fmt: skip
+    secrets.append(made["secret"])
+    path = "/api/credentials/meter-box"
+    changed("DELETE", path, "administrator", "credential.revoke", "meter-box")
+    [rule, *_] = live.get("/api/rules")["items"]
+    changed("POST", "/api/rules", "administrator", "rule.put", rule["id"], rule)
+    changed("PUT", f"/api/rules/{rule['id']}", "administrator", "rule.put", rule["id"], rule)
+    csv = b"id,kind,name,longitude,latitude\nnew-1,gauge,New,121.35,31.2\n"
+    path = "/api/things/import?dry_run=false"
+    changed("POST", path, "administrator", "things.import", "things", content=csv,
+            headers={"Content-Type": "text/csv"})  # fmt: skip
+
+    # A step of a case is a link of its own chain, and names the person as well.
+    live.send(("gauge-1", 50.0))
+    [case] = live.get("/api/cases?thing=gauge-1")["items"]
+    body = {"action": "assign", "assignee": "crew 1"}
+    answer = live.request("POST", f"/api/cases/{case['id']}/actions", "operator", json=body)
+    last = answer.json()["steps"][-1]
+    assert (last["action"], last["actor"], len(last["hash"])) == ("assign", "operator", 64)
+    seen.add(("POST", "/api/cases/{id}/actions"))
+    assert seen == set(WRITES), "a changing endpoint that this test does not know"
+
+    assert live.get("/api/audit/verify") == {"whole": True, "faults": []}
+    everything = repr(live.every("/api/audit", limit=1_000))
+    live.house.audit.checkpoint()
+    everything += live.house.folder.checkpoints.read_text()
+    for secret in secrets:
+        assert secret not in everything
+    assert "$argon2" not in everything
+
+
+def test_what_was_refused_leaves_a_row_too_where_it_matters(live: Live) -> None:
+    body = {"name": "viewer", "password": "not the password"}
+    for _ in range(5):
+        assert live.request("POST", "/api/sign-in", "", json=body).status_code == 401
+    assert [row["action"] for row in audited(live, 5)] == ["session.refuse"] * 5
+    locked = live.request("POST", "/api/sign-in", "", json=body | {"password": PASSWORD})
+    assert locked.status_code == 429
+    assert 0 < int(locked.headers["retry-after"]) <= 301
+    assert "not the password" not in repr(audited(live, 10))
+    own = {"old": PASSWORD, "new": "a second long password"}
+    assert live.request("POST", "/api/session/password", "viewer", json=own).status_code == 429
+
+
+def test_a_dry_run_and_a_refused_body_change_nothing(live: Live) -> None:
+    before = live.get("/api/audit?limit=1")["total"]
+    csv = b"id,kind,name,longitude,latitude\nnew-9,gauge,New,121.35,31.2\n"
+    assert live.request("POST", "/api/things/import", content=csv).status_code == 200
+    for path, body, status, field in [
+        ("/api/users", {"name": "x", "password": "short", "role": "viewer"}, 422, "password"),
+        ("/api/users", {"name": "x", "password": PASSWORD, "role": "king"}, 422, "role"),
+        ("/api/users", {"name": "a/b", "password": PASSWORD, "role": "viewer"}, 422, "name"),
+        ("/api/users", {"name": "x", "password": PASSWORD, "role": "viewer", "area": "9"}, 422,
+         "area"),
+        ("/api/credentials", {"name": "x", "source": "guessed"}, 422, "source"),
+        ("/api/credentials", {"name": "", "source": "measured"}, 422, "name"),
+        ("/api/tokens", {"label": "x", "days": 0}, 422, "days"),
+        ("/api/tokens", {"label": "x", "days": 367}, 422, "days"),
+    ]:  # fmt: skip
+        answer = live.request("POST", path, json=body)
+        assert (answer.status_code, answer.json()["field"]) == (status, field), answer.text
+    assert live.get("/api/audit?limit=1")["total"] == before
+
+
+def test_the_application_has_no_other_changing_route(live: Live) -> None:
+    app, _ = application(Site(live.house, None, {}, {}))  # type: ignore[arg-type]
+    found = {
+        (method, route.path)
+        for route in app.routes
+        for method in getattr(route, "methods", None) or ()
+        if method not in ("GET", "HEAD")
+    }
+    assert found == set(WRITES) | {("POST", "/api/observations")}
