@@ -120,9 +120,7 @@ def table(rows: Sequence[Row]) -> str:
         met = {None: "", True: "yes", False: "NO"}[row.met]
         goal = row.goal.text() if row.goal else ""
         lines.append(_line(f"{row.work}: {row.what}", row.ours, row.unit, "", goal, met))
-        lines += [
-            _line("", peer, row.unit, f"{row.ratio(peer):.3g}x", "", "") for peer in row.peers
-        ]
+        lines += [_line("", peer, row.unit, _times(row, peer), "", "") for peer in row.peers]
     widths = [max(len(line[at]) for line in lines) for at in range(len(HEAD))]
     rule = ["-" * width for width in widths]
     return "\n".join(
@@ -131,6 +129,10 @@ def table(rows: Sequence[Row]) -> str:
         + " |"
         for line in [lines[0], rule, *lines[1:]]
     )
+
+
+def _times(row: Row, peer: Measured) -> str:
+    return f"{row.ratio(peer):.3g}x" if row.ours.value and peer.value else ""
 
 
 def _line(what: str, each: Measured, unit: str, ratio: str, goal: str, met: str) -> list[str]:
