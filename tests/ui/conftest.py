@@ -53,7 +53,7 @@ class Demo:
     password: str
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """`xinji demo` on a folder of its own and on free ports."""
     if not (Path(xinji.__file__).parent / "web" / "page" / "index.html").is_file():
@@ -109,9 +109,12 @@ def _wait_for_devices(demo: Demo) -> None:
     pytest.fail(f"the demo's devices did not report in {START_SECONDS:.0f} s")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """The system's Chromium, headless."""
+    """The system's Chromium, headless.
+
+    Not for the whole session: Playwright keeps an event loop in the thread of the tests.
+    """
     found = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
     if found is None:
         cannot(f"no Chromium: none of {', '.join(CHROMIUM_NAMES)} is on the path")
