@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import h3
@@ -35,10 +36,12 @@ METER = Kind(
 )
 
 
-@pytest.fixture
-def registry(house: House) -> Registry:
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    house = open_house(tmp_path_factory.mktemp("registry"))
     house.registry.kinds["meter"] = METER
-    return house.registry
+    yield house.registry
+    house.close()
 
 
 def meter(**changes: object) -> Thing:
@@ -116,7 +119,8 @@ def test_every_broken_rule_names_its_field(registry: Registry, thing: Thing, fie
     ],
 )
 def test_a_sound_thing_passes_and_can_be_put(registry: Registry, thing: Thing) -> None:
-    assert registry.put([registry.check(thing)]) == (1, 0)
+    first = (0, 1) if thing.id in registry.things else (1, 0)
+    assert registry.put([registry.check(thing)]) == first
     assert registry.put([registry.check(thing)]) == (0, 1)
 
 

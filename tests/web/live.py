@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+import uvloop
 from argon2 import PasswordHasher
 
 from tests.conftest import SQUARE, gauge
@@ -67,7 +68,7 @@ class Live:
         self.port = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._started = threading.Event()
-        self._thread = threading.Thread(target=asyncio.run, args=(self._serve(),), daemon=True)
+        self._thread = threading.Thread(target=uvloop.run, args=(self._serve(),), daemon=True)
         self._thread.start()
         assert self._started.wait(30)
         self.http = httpx.Client(base_url=self.url, timeout=30)
