@@ -152,6 +152,24 @@ def test_numbers_go_on_after_a_restart(engine: CaseEngine, tmp_path: Path) -> No
     assert verify(engine._database, tmp_path / "checkpoints.jsonl") == []
 
 
+def test_a_number_lost_to_a_rollback_is_not_given_twice(engine: CaseEngine) -> None:
+    def opened_and_lost() -> None:
+        with engine._database.writing():
+            opened(engine, "gauge-7")
+            raise RuntimeError
+
+    first = opened(engine)
+    with pytest.raises(RuntimeError):
+        opened_and_lost()
+    engine.reload()
+    second = opened(engine, "gauge-2")
+    again = CaseEngine(
+        engine._database, engine._audit, HouseClock(), [DEVICE_FAULT], [DEVICE_SILENT]
+    )
+    third = again.open("device-silent", title=TITLE, thing="gauge-3")
+    assert len({first, second, third}) == 3
+
+
 def test_a_signal_that_stays_bad_sends_the_work_back(house: House) -> None:
     now = int(time.time() * 1e6)
     send(house, [("gauge-1", "rain_mm_h", now - 5 * SECOND, 50.0)])

@@ -80,7 +80,6 @@ def test_tables_and_columns(
     assert (found.tables, found.value_columns, found.filter_columns) == (tables, values, filters)
 
 
-@pytest.mark.xfail(strict=True, reason="the column of an expression without a name is not traced")
 @pytest.mark.parametrize(
     ("sql", "column"),
     [

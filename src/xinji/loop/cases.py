@@ -127,10 +127,6 @@ class CaseEngine:
             ),
             engine,
         )
-        with database.reading() as connection:
-            self._count = int(
-                connection.execute(sa.select(sa.func.count()).select_from(cases)).scalar() or 0
-            )
         self.reload()
 
     def open_case(self, subject: str, case_class: str) -> str | None:
@@ -362,6 +358,10 @@ class CaseEngine:
         """After a rolled-back transaction: what memory holds is what is on disk."""
         with self._database.reading() as connection:
             c = cases.c
+            # The digits after "CN", day and "-": a number is never given twice, even when the
+            # transaction of a case was rolled back and left a gap.
+            last = sa.func.max(sa.cast(sa.func.substr(c.id, 12), sa.Integer))
+            self._count = int(connection.execute(sa.select(last)).scalar() or 0)
             self._open = {
                 (row.thing or row.indicator or row.area, row.case_class): row.id
                 for row in connection.execute(

@@ -155,11 +155,12 @@ def lineage(indicator: Indicator) -> Lineage:
     """Tables and columns that feed the value, and those that only filter, join or group."""
     tree = _parse(indicator)
     assert isinstance(tree, exp.Query)
-    value_columns: set[str] = set()
-    names = [each.alias_or_name for each in tree.selects]
-    if names and names[0]:
-        node = column_lineage(names[0], indicator.sql, schema=TABLES, dialect="duckdb", copy=True)
-        value_columns = set(_leaves(node))
+    shown = tree.copy()
+    first = shown.selects[0]
+    if not isinstance(first, exp.Alias | exp.Column):
+        first.replace(exp.alias_(first.copy(), "value"))
+    name = shown.selects[0].alias_or_name
+    value_columns = set(_leaves(column_lineage(name, shown, schema=TABLES, dialect="duckdb")))
     qualified = qualify(
         tree.copy(), schema=TABLES, dialect="duckdb", validate_qualify_columns=False
     )

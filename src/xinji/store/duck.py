@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from xinji.store import duck_sql
 from xinji.store.observations import (
@@ -39,6 +40,36 @@ _ACTS = re.compile(
     r"\b(query|(force_)?checkpoint|write_log|truncate_duckdb_logs|(enable|disable)_\w+)\b\W*\(",
     re.IGNORECASE,
 )
+
+
+class Incoming:
+    """The rows of the current append, as DuckDB reads them.
+
+    Registered once: to register a table for every commit costs more than to insert 1,000 rows.
+    """
+
+    def __init__(self) -> None:
+        none = np.zeros(0, np.int64)
+        self.hold(
+            Rows(none.astype(np.int32), none, none.astype(np.float64), none.astype(np.uint8)),
+            none.astype(np.bool_),
+        )
+
+    def hold(self, rows: Rows, fresh: NDArray[np.bool_]) -> None:
+        """Take the rows of the next append."""
+        self._table = pa.table(
+            {
+                "series": rows.series,
+                "time": rows.times,
+                "value": rows.values,
+                "quality": rows.qualities,
+                "fresh": fresh,
+            }
+        )
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Arrow's PyCapsule interface."""
+        return self._table.__arrow_c_stream__(requested_schema)
 
 
 class DuckObservations:
@@ -96,6 +127,8 @@ class DuckObservations:
             self._connection.execute("attach ':memory:' as house")
             self._connection.execute(duck_sql.HOUSE)
             self._connection.execute("use house")
+            self._incoming = Incoming()
+            self._connection.register("incoming", self._incoming)
             self._connection.execute(duck_sql.SHUT)
             self._load()
         except duckdb.Error as error:
@@ -154,20 +187,11 @@ class DuckObservations:
         fresh_count = int(np.count_nonzero(fresh))
         commit = self.commit + 1
         known_series = len(table)
-        incoming = pa.table(
-            {
-                "series": rows.series,
-                "time": rows.times,
-                "value": rows.values,
-                "quality": rows.qualities,
-                "fresh": fresh,
-            }
-        )
+        self._incoming.hold(rows, fresh)
         late = 0
         try:
             cursor.begin()
             self._write_series(known_series)
-            cursor.register("incoming", incoming)
             if fresh_count:
                 cursor.execute(duck_sql.APPEND_FRESH, {"commit": commit})
             if fresh_count < len(rows):
@@ -187,7 +211,6 @@ class DuckObservations:
                     "insert into store.batches values (?, ?, ?, ?, make_timestamp(?))",
                     [batch_id, commit, stored, len(rows) - stored, int(clock.time() * 1e6)],
                 )
-            cursor.unregister("incoming")
             cursor.commit()
         except duckdb.Error as error:
             withdraw(rows.series, fresh, previous, table.taken_time)
