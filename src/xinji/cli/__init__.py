@@ -27,6 +27,7 @@ COMMANDS = (
     "user",
     "audit",
     "doctor",
+    "models",
 )
 
 
