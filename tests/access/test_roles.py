@@ -9,8 +9,8 @@ import pytest
 
 from tests.web.live import PASSWORD, Live
 from xinji.access.identity import Role
+from xinji.api.call import Endpoint, Site
 from xinji.web.app import application
-from xinji.web.call import Endpoint, Site
 from xinji.web.routes import administration, district, overview, plan, session, things, work
 
 SUBJECTS = (administration, district, overview, plan, session, things, work)

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from tests.conftest import TEST_SYSTEM, send
 from xinji.access.audit import Audit, verify
-from xinji.loop.cases import CaseEngine, CaseError, clock_reading
+from xinji.loop.calendars import Calendars
+from xinji.loop.cases import CaseEngine, CaseError
 from xinji.loop.clock import HouseClock
 from xinji.loop.device_fault import DEVICE_DATA, DEVICE_FAULT, DEVICE_SILENT
 from xinji.loop.house import House
@@ -38,7 +39,14 @@ class LaterClock(HouseClock):
 def engine(tmp_path: Path) -> CaseEngine:
     database = Database(f"sqlite:///{tmp_path / 'r.sqlite3'}")
     audit = Audit(database, tmp_path / "checkpoints.jsonl")
-    return CaseEngine(database, audit, LaterClock(), [DEVICE_FAULT], [DEVICE_SILENT, DEVICE_DATA])
+    return CaseEngine(
+        database,
+        audit,
+        LaterClock(),
+        Calendars(database),
+        [DEVICE_FAULT],
+        [DEVICE_SILENT, DEVICE_DATA],
+    )
 
 
 def later(engine: CaseEngine, microseconds: int) -> None:
@@ -80,7 +88,7 @@ def test_the_clock_pauses_while_the_recheck_is_waited_for(engine: CaseEngine) ->
     assert (row.outcome, row.due_at, row.clock_at) == ("confirmed", None, None)
     assert row.clock_us == pytest.approx(2 * HOUR, abs=10 * SECOND)
     later(engine, 9 * HOUR)
-    assert clock_reading(row, engine._clock.now()) == row.clock_us
+    assert engine.clock_reading(row, engine._clock.now()) == row.clock_us
     assert steps(engine, case) == ["open", "assign", "done", "confirm"]
 
 
@@ -144,7 +152,12 @@ def test_a_closed_case_is_over_and_the_next_fault_opens_another(engine: CaseEngi
 def test_numbers_go_on_after_a_restart(engine: CaseEngine, tmp_path: Path) -> None:
     first = opened(engine)
     again = CaseEngine(
-        engine._database, engine._audit, HouseClock(), [DEVICE_FAULT], [DEVICE_SILENT]
+        engine._database,
+        engine._audit,
+        HouseClock(),
+        engine.calendars,
+        [DEVICE_FAULT],
+        [DEVICE_SILENT],
     )
     assert again.open_case("gauge-1", "device-silent") == first
     second = again.open("device-silent", title=TITLE, thing="gauge-2")
@@ -164,7 +177,12 @@ def test_a_number_lost_to_a_rollback_is_not_given_twice(engine: CaseEngine) -> N
     engine.reload()
     second = opened(engine, "gauge-2")
     again = CaseEngine(
-        engine._database, engine._audit, HouseClock(), [DEVICE_FAULT], [DEVICE_SILENT]
+        engine._database,
+        engine._audit,
+        HouseClock(),
+        engine.calendars,
+        [DEVICE_FAULT],
+        [DEVICE_SILENT],
     )
     third = again.open("device-silent", title=TITLE, thing="gauge-3")
     assert len({first, second, third}) == 3

@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 
 from xinji.store.database import Database
 from xinji.store.observations import StoreError
-from xinji.store.schema import metadata
+from xinji.store.work_schema import metadata
 
 
 def _ours(_object: Any, name: str | None, kind: str, *_: Any) -> bool:

@@ -22,8 +22,8 @@ from argon2 import PasswordHasher
 from tests.conftest import SQUARE, gauge
 from tests.plan.house import PLAN, planned_house
 from xinji.access.identity import Role
+from xinji.api.call import Site
 from xinji.web.app import application
-from xinji.web.call import Site
 
 PASSWORD = "correct horse battery"
 WEST, EAST = "310105001", "310105002"

@@ -23,7 +23,8 @@ CASE = {
     "id", "number", "type", "case_class", "class_title", "state", "state_title", "stage", "title",
     "thing", "thing_name", "longitude", "latitude", "area", "severity", "opened_at", "due_at",
     "closed_at", "outcome", "assignee", "department", "overdue", "clock_seconds", "clock_running",
-    "limit_seconds", "indicator", "source",
+    "limit_seconds", "indicator", "source", "condition", "calendar", "level", "parent", "exempt",
+    "supervised", "reopened", "channel", "reports",
 }  # fmt: skip
 STEP = {
     "number", "at", "action", "action_title", "from_state", "to_state", "to_title", "actor", "role",
@@ -60,7 +61,7 @@ def shape(found: dict[str, Any], keys: set[str]) -> dict[str, Any]:
 
 
 def test_session(live: Live) -> None:
-    keys = {"name", "role", "area", "must_change_password"}
+    keys = {"name", "role", "area", "must_change_password", "posts", "department"}
     body = {"name": "operator", "password": PASSWORD}
     answer = live.request("POST", "/api/sign-in", "", json=body)
     assert answer.status_code == 200
@@ -175,7 +176,7 @@ def test_events_and_cases(live: Live) -> None:
     assert (step["action"], step["action_title"]["en"]) == ("open", "Filed")
     assert [shape(each, EVENT)["case"] for each in full["events"]] == [item["id"]]
     for action in full["actions"]:
-        shape(action, {"name", "title", "requires"})
+        shape(action, {"name", "title", "requires", "sets"})
     body = {"action": "assign", "assignee": "crew 1"}
     path = f"/api/cases/{item['id']}/actions"
     done = live.request("POST", path, "operator", json=body)

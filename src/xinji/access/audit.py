@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from xinji.access.chain import GENESIS, link
+from xinji.access.chain import GENESIS, first_link, link
 from xinji.store.database import Database, Prepared
 from xinji.store.schema import audit, case_steps, cases, checkpoints
 
@@ -37,6 +37,7 @@ CHAINS: dict[str, tuple[sa.Table, tuple[str, ...]]] = {
             "role",
             "note",
             "evidence",
+            "before",
         ),
     ),
 }
@@ -218,4 +219,8 @@ def _walk(chain: str, rows: Any, marks: dict[int, str]) -> list[Fault]:
 
 
 def _broken(previous: str, record: Sequence[Any], stored: str) -> bool:
-    return link(previous, record) != stored
+    if link(previous, record) == stored:
+        return False
+    # Records of the first version: another link, and steps without the hash of the one before.
+    old = record[:-1] if len(record) == len(CHAINS["steps"][1]) and record[-1] is None else record
+    return first_link(previous, old) != stored

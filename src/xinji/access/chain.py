@@ -22,6 +22,20 @@ def sm3(data: bytes) -> str:
     return hashlib.new("sm3", data).hexdigest()
 
 
+def digest(record: Iterable[Any]) -> str:
+    """SM3 of a record (numbers and texts, in the column order of its table)."""
+    return sm3(_encoder.encode(tuple(record)))
+
+
 def link(previous: str, record: Iterable[Any]) -> str:
-    """Hash of a record (numbers and texts, in the column order of its table) after `previous`."""
+    """Hash of a record after `previous`.
+
+    Only the record's digest enters, so that a stretch of the chain can be shown to an outsider as
+    digests, without the records of others.
+    """
+    return sm3(f"{previous}\n{digest(record)}".encode())
+
+
+def first_link(previous: str, record: Iterable[Any]) -> str:
+    """The link of the first version, still found in chains that began with it."""
     return sm3(previous.encode() + b"\n" + _encoder.encode(tuple(record)))

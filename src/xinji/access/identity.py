@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -46,6 +46,17 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     role: Role
     area: str = ""
     must_change_password: bool = False
+    posts: tuple[str, ...] = ()
+    department: str = ""
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """What the person acts as: posts first, then the role.
+
+        An operator without a post holds the post `any`: in a small district one person does all.
+        """
+        held = self.posts or (("any",) if self.role is not Role.VIEWER else ())
+        return (*held, self.role.value)
 
 
 class SignInError(Exception):
@@ -99,6 +110,8 @@ class Identity:
         area: str = "",
         actor: str,
         must_change: bool = False,
+        posts: Sequence[str] = (),
+        department: str = "",
     ) -> None:
         """Add an account. Raises PolicyError."""
         check_name(name)
@@ -114,9 +127,12 @@ class Identity:
                     area=area,
                     must_change_password=must_change,
                     created_at=int(self._now() * 1e6),
+                    posts=list(posts),
+                    department=department,
                 )
             )
-            self._audit.record(actor, "user.add", name, {"role": role.value, "area": area})
+            detail = {"role": role.value, "area": area, "posts": list(posts)}
+            self._audit.record(actor, "user.add", name, detail)
 
     def sign_in(self, name: str, password: str) -> tuple[str, Person]:
         """A session token for a name and a password. Raises SignInError. About 40 ms by design."""
@@ -266,4 +282,6 @@ def _person(row: sa.Row[tuple[object, ...]]) -> Person:
         role=Role(row.role),
         area=row.area,
         must_change_password=row.must_change_password,
+        posts=tuple(row.posts),
+        department=row.department,
     )

@@ -7,21 +7,24 @@ is plain SQL, so lists and indicators read it; a second action on a stale state 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from xinji.access.audit import Audit
+from xinji.access.chain import GENESIS
 from xinji.access.scope import contains
+from xinji.loop.calendars import DISTRICT_TIME, Calendars
 from xinji.loop.clock import HouseClock
-from xinji.model.cases import Action, CaseClass, CaseType, Clock
+from xinji.model.cases import Action, CaseClass, CaseType, Clock, Effect
 from xinji.model.title import Title
 from xinji.store.database import Database, Prepared
-from xinji.store.schema import cases, events, timers
+from xinji.store.schema import case_steps, cases, events, timers
 
-DISTRICT_TIME = dt.timezone(dt.timedelta(hours=8))
+CHECKING = "核查"
+"""The stage that begins when the work is said to be done."""
 RETRY_US = 30_000_000
 """A timer whose guard does not hold yet looks again after this."""
 
@@ -61,20 +64,87 @@ class CaseRow(msgspec.Struct):
     source: str
     steps: int
     revision: int
+    condition: str = ""
+    calendar: str = ""
+    extensions: int = 0
+    level: str = "district"
+    parent: str | None = None
+    exempt: bool = False
+    supervised: bool = False
+    reopened: int = 0
+    longitude: float | None = None
+    latitude: float | None = None
+    channel: str = ""
+    reports: int = 0
+    done_at: int | None = None
+
+    @property
+    def subject(self) -> str:
+        """What the case is about: a thing, an indicator or an area."""
+        return self.thing or self.indicator or self.area
+
+
+class Change(msgspec.Struct, kw_only=True):
+    """What comes with an action.
+
+    `fields` are values for the case's own columns that the action `sets`. `roles` are all that
+    the actor may act as: the first one that the action allows is the one recorded.
+    """
+
+    actor: str
+    roles: tuple[str, ...]
+    note: str = ""
+    assignee: str | None = None
+    evidence: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
+    scope: str = ""
+
+
+AfterAction = Callable[[CaseRow, Action, Change, int], None]
+"""Called in the transaction of a step: the case after it, the action, what came, the time."""
+
+SETTABLE = frozenset(
+    {
+        "department",
+        "level",
+        "area",
+        "case_class",
+        "condition",
+        "calendar",
+        "limit_us",
+        "parent",
+        "thing",
+        "severity",
+        "reports",
+        "longitude",
+        "latitude",
+    }
+)
+"""Columns that an action may set."""
+
+_WRITTEN = tuple(name for name in CaseRow.__struct_fields__ if name not in ("id", "opened_at"))
 
 
 class CaseEngine:
-    """Opens cases, applies actions, keeps timers. Safe from any thread (the database's lock)."""
+    """Opens cases, applies actions, keeps timers. Safe from any thread (the database's lock).
+
+    Attributes:
+        after: called for every step of a case type, in the step's transaction: what a system
+            adds to its own kind of work.
+    """
 
     def __init__(
         self,
         database: Database,
         audit: Audit,
         clock: HouseClock,
+        calendars: Calendars,
         types: Iterable[CaseType],
         classes: Iterable[CaseClass],
     ) -> None:
         self._database, self._audit, self._clock = database, audit, clock
+        self.calendars = calendars
+        self.after: dict[str, AfterAction] = {}
         self.types = {each.name: each for each in types}
         self.classes = {each.name: each for each in classes}
         self._actions: dict[tuple[str, str], Action] = {
@@ -95,24 +165,7 @@ class CaseEngine:
         self._update = Prepared(
             sa.update(cases)
             .where(c.id == sa.bindparam("case"), c.steps == sa.bindparam("expected"))
-            .values(
-                {
-                    name: sa.bindparam(f"new_{name}")
-                    for name in (
-                        "state",
-                        "stage",
-                        "due_at",
-                        "closed_at",
-                        "outcome",
-                        "assignee",
-                        "clock_us",
-                        "clock_at",
-                        "overdue",
-                        "steps",
-                        "revision",
-                    )
-                }
-            ),
+            .values({name: sa.bindparam(f"new_{name}") for name in _WRITTEN}),
             engine,
         )
         self._forget_timers = Prepared(
@@ -120,6 +173,19 @@ class CaseEngine:
         )
         self._add_timer = Prepared(
             sa.insert(timers).values(case_id="", name="", due_at=0, action=""), engine
+        )
+        steps = case_steps.c
+        self._last_hash = Prepared(
+            sa.select(steps.hash).where(
+                steps.case_id == sa.bindparam("case"), steps.number == sa.bindparam("number")
+            ),
+            engine,
+        )
+        self._count_action = Prepared(
+            sa.select(sa.func.count()).where(
+                steps.case_id == sa.bindparam("case"), steps.action == sa.bindparam("action")
+            ),
+            engine,
         )
         self._count_events = Prepared(
             sa.select(sa.func.count(), sa.func.count().filter(events.c.ended_at.is_(None))).where(
@@ -132,6 +198,12 @@ class CaseEngine:
     def open_case(self, subject: str, case_class: str) -> str | None:
         """The open case of a thing (or indicator, or area: `Found.subject`) and class."""
         return self._open.get((subject, case_class))
+
+    def put_class(self, known: CaseClass) -> None:
+        """Declare a class, or replace one. Raises ValueError for an unknown case type."""
+        if known.type not in self.types:
+            raise ValueError(f"case class {known.name}: unknown case type {known.type}")
+        self.classes[known.name] = known
 
     def open(
         self,
@@ -146,8 +218,14 @@ class CaseEngine:
         role: str = "rule",
         indicator: str | None = None,
         evidence: dict[str, Any] | None = None,
+        note: str = "",
+        fields: dict[str, Any] | None = None,
     ) -> str:
-        """File a case; returns its id. Raises CaseError for an unknown class."""
+        """File a case; returns its id.
+
+        `fields` are values of `SETTABLE` columns and `channel`. Raises CaseError for an unknown
+        class.
+        """
         known = self.classes.get(case_class)
         if known is None:
             raise CaseError(422, f"case_class: {case_class!r} is not declared", "case_class")
@@ -184,12 +262,14 @@ class CaseEngine:
                 steps=1,
                 revision=0,
             )
-            row.due_at = _due(row)
+            for name, value in (fields or {}).items():
+                setattr(row, name, value)
+            row.due_at = self._due(row)
             row.revision = self._database.changed("cases", row.id)
             self._insert(self._database.cursor(), **msgspec.structs.asdict(row))
-            self._step(row, now, "open", "", row.state, actor, role, "", evidence or {})
+            self._step(row, now, "open", "", row.state, actor, role, note, evidence or {})
             self._set_timers(row, now, good=False)
-            self._open[thing or indicator or area, case_class] = row.id
+            self._open[row.subject, case_class] = row.id
         return row.id
 
     def act(
@@ -198,93 +278,144 @@ class CaseEngine:
         action: str,
         *,
         actor: str,
-        role: str,
+        role: str | tuple[str, ...],
         note: str = "",
         assignee: str | None = None,
         evidence: dict[str, Any] | None = None,
+        fields: dict[str, Any] | None = None,
         scope: str = "",
     ) -> CaseRow:
         """Apply an action and store the step; returns the case after it.
 
+        Args:
+            role: what the actor may act as, the role itself or role and posts.
+            fields: values of the case's columns that the action `sets`.
+
         Raises:
             CaseError: 404 unknown or outside `scope`, 403 role, 409 state or guard, 422 field.
         """
+        change = Change(
+            actor=actor,
+            roles=(role,) if isinstance(role, str) else role,
+            note=note,
+            assignee=assignee,
+            evidence=evidence or {},
+            fields=fields or {},
+            scope=scope,
+        )
         with self._database.writing():
-            row = self._row(case)
-            if row is None or not contains(scope, row.area):
-                raise CaseError(404, f"case: {case} does not exist")
-            rule = self._actions.get((row.type, action))
-            if rule is None:
-                raise CaseError(422, f"action: {action!r} is not an action of {row.type}", "action")
-            if row.state not in rule.source:
-                raise CaseError(409, f"action: {action} is not possible in state {row.state}")
-            if role not in rule.roles:
-                raise CaseError(403, f"action: {action} is not for role {role}")
-            given = {"note": note.strip(), "assignee": assignee, "evidence": evidence}
-            for field in rule.requires:
-                if not given[field]:
-                    raise CaseError(422, f"{field}: required for {action}", field)
-            signal = self._signal(case)
-            if rule.guard not in ("", signal):
-                raise CaseError(409, f"action: {action} needs {rule.guard}, and it is {signal}")
-            good = signal == "signal-good"
-            return self._apply(row, rule, actor, role, note, assignee, evidence or {}, good=good)
+            return self._checked(case, action, change)
 
-    def _apply(
-        self,
-        row: CaseRow,
-        rule: Action,
-        actor: str,
-        role: str,
-        note: str,
-        assignee: str | None,
-        evidence: dict[str, Any],
-        *,
-        good: bool,
-    ) -> CaseRow:
+    def _checked(self, case: str, action: str, change: Change) -> CaseRow:
+        """Check an action against the table and apply it, in the open transaction."""
+        row = self._row(case)
+        if row is None or not contains(change.scope, row.area):
+            raise CaseError(404, f"case: {case} does not exist")
+        rule = self._actions.get((row.type, action))
+        if rule is None:
+            raise CaseError(422, f"action: {action!r} is not an action of {row.type}", "action")
+        if row.state not in rule.source:
+            raise CaseError(409, f"action: {action} is not possible in state {row.state}")
+        if not any(role in rule.roles for role in change.roles):
+            raise CaseError(403, f"action: {action} is not for {', '.join(change.roles)}")
+        given = change.evidence | {
+            "note": change.note.strip(),
+            "assignee": change.assignee,
+            "evidence": change.evidence,
+        }
+        for field in rule.requires:
+            if not (given.get(field) or change.fields.get(field)):
+                raise CaseError(422, f"{field}: required for {action}", field)
+        for field in change.fields:
+            if field not in rule.sets or field not in SETTABLE:
+                raise CaseError(422, f"{field}: {action} does not set it", field)
+        signal = self._signal(case)
+        if not self._holds(row, rule, signal):
+            raise CaseError(409, f"action: {action} needs {rule.guard}, and it is {signal}")
+        if rule.at_most:
+            cursor = self._database.cursor()
+            done = self._count_action(cursor, case=case, action=action).fetchone()[0]
+            if done >= rule.at_most:
+                raise CaseError(409, f"action: {action} at most {rule.at_most} times")
+        return self._apply(row, rule, change, good=signal == "signal-good")
+
+    def _holds(self, row: CaseRow, rule: Action, signal: str) -> bool:
+        if rule.guard.startswith("outcome-"):
+            return rule.guard == f"outcome-{row.outcome}"
+        return rule.guard in ("", signal)
+
+    def _apply(self, row: CaseRow, rule: Action, change: Change, *, good: bool) -> CaseRow:
         now = self._clock.now()
-        before, expected = row.state, row.steps
+        before, expected, subject = row.state, row.steps, (row.subject, row.case_class)
+        stage = row.stage
         target = self._states[row.type, rule.target or row.state]
         if row.clock_at is not None:
-            row.clock_us += max(0, now - row.clock_at)
+            row.clock_us += self.calendars.between(row.calendar, row.clock_at, now)
         row.clock_at = now if target.clock is Clock.RUN else None
         row.state, row.stage = target.name, target.stage
-        row.due_at = _due(row)
-        if assignee:
-            row.assignee = assignee
-        if role == "timer" and row.limit_us is not None and row.clock_us >= row.limit_us:
+        for name, value in change.fields.items():
+            setattr(row, name, value)
+        if change.assignee:
+            row.assignee = change.assignee
+        evidence = self._effect(row, rule, change)
+        row.due_at = self._due(row)
+        role = next(role for role in change.roles if role in rule.roles)
+        if row.limit_us is not None and row.clock_us >= row.limit_us:
             row.overdue = True
         if target.final:
-            row.closed_at, row.outcome = now, rule.outcome or "closed"
+            if row.closed_at is None:
+                row.closed_at, row.outcome = now, rule.outcome or "closed"
+        elif target.clock is Clock.RUN:
+            row.done_at = None
+        elif target.stage == CHECKING != stage:
+            row.done_at = now
         row.steps += 1
         row.revision = self._database.changed("cases", row.id)
         done = self._update(
             self._database.cursor(),
             case=row.id,
             expected=expected,
-            new_state=row.state,
-            new_stage=row.stage,
-            new_due_at=row.due_at,
-            new_closed_at=row.closed_at,
-            new_outcome=row.outcome,
-            new_assignee=row.assignee,
-            new_clock_us=row.clock_us,
-            new_clock_at=row.clock_at,
-            new_overdue=row.overdue,
-            new_steps=row.steps,
-            new_revision=row.revision,
+            **{f"new_{name}": getattr(row, name) for name in _WRITTEN},
         )
         if done.rowcount != 1:
             raise CaseError(409, f"case: {row.id} was changed by somebody else; look again")
-        if assignee:
-            evidence = evidence | {"assignee": assignee}
-        self._step(row, now, rule.name, before, row.state, actor, role, note, evidence)
+        if change.assignee:
+            evidence = evidence | {"assignee": change.assignee}
+        if change.fields:
+            evidence = evidence | {"set": change.fields}
+        self._step(
+            row, now, rule.name, before, row.state, change.actor, role, change.note, evidence
+        )
         self._set_timers(row, now, good=good)
-        if target.final:
-            self._open.pop((row.thing or row.indicator or row.area, row.case_class), None)
-        elif good:
+        if row.closed_at is not None:
+            self._open.pop(subject, None)
+        else:
+            if self._open.get(subject) == row.id:
+                del self._open[subject]
+            self._open.setdefault((row.subject, row.case_class), row.id)
+        if row.type in self.after:
+            self.after[row.type](row, rule, change, now)
+        if good and row.closed_at is None:
             self._recheck(row)
         return row
+
+    def _effect(self, row: CaseRow, rule: Action, change: Change) -> dict[str, Any]:
+        """Do what the action does besides the state; returns the step's evidence."""
+        evidence = change.evidence
+        if rule.effect is Effect.EXTEND and row.limit_us is not None:
+            original = row.limit_us // (row.extensions + 1)
+            row.limit_us += original
+            row.extensions += 1
+            row.overdue = False
+            evidence = evidence | {"limit_seconds": row.limit_us / 1e6}
+        elif rule.effect is Effect.EXEMPT:
+            row.exempt = True
+        elif rule.effect is Effect.SUPERVISE:
+            row.supervised = True
+        elif rule.effect is Effect.REOPEN:
+            row.closed_at = row.outcome = row.parent = None
+            row.reopened += 1
+        return evidence
 
     def _recheck(self, row: CaseRow) -> None:
         """In a state that waits for a good signal, close at once when it is good already."""
@@ -294,7 +425,7 @@ class CaseEngine:
                 and action.guard == "signal-good"
                 and "rule" in action.roles
             ):
-                self._apply(row, action, "rule", "rule", "", None, {}, good=True)
+                self._apply(row, action, Change(actor="rule", roles=("rule",)), good=True)
                 return
 
     def signal(self, case: str) -> None:
@@ -336,16 +467,17 @@ class CaseEngine:
                     )
         return len(due)
 
-    def available(self, row: CaseRow, role: str) -> list[Action]:
-        """The actions that a role may do now."""
-        if row.closed_at is not None:
-            return []
+    def available(self, row: CaseRow, roles: Iterable[str]) -> list[Action]:
+        """The actions that somebody with these roles and posts may do now."""
         with self._database.lock:
             signal = self._signal(row.id)
+        held = set(roles)
         return [
             action
             for action in self.types[row.type].actions
-            if row.state in action.source and role in action.roles and action.guard in ("", signal)
+            if row.state in action.source
+            and held.intersection(action.roles)
+            and self._holds(row, action, signal)
         ]
 
     def row(self, case: str) -> CaseRow | None:
@@ -358,10 +490,12 @@ class CaseEngine:
         """After a rolled-back transaction: what memory holds is what is on disk."""
         with self._database.reading() as connection:
             c = cases.c
-            # The digits after "CN", day and "-": a number is never given twice, even when the
-            # transaction of a case was rolled back and left a gap.
-            last = sa.func.max(sa.cast(sa.func.substr(c.id, 12), sa.Integer))
-            self._count = int(connection.execute(sa.select(last)).scalar() or 0)
+            # The digits after "CN", day and "-". The clock never goes back, so the largest number
+            # is among the newest cases; a gap that a rolled-back transaction left stays one.
+            newest = connection.execute(
+                sa.select(c.id).order_by(c.opened_at.desc()).limit(1_000)
+            ).scalars()
+            self._count = max((int(each[11:]) for each in newest), default=0)
             self._open = {
                 (row.thing or row.indicator or row.area, row.case_class): row.id
                 for row in connection.execute(
@@ -394,6 +528,8 @@ class CaseEngine:
         note: str,
         evidence: dict[str, Any],
     ) -> None:
+        cursor = self._database.cursor()
+        last = self._last_hash(cursor, case=row.id, number=row.steps - 1).fetchone()
         self._audit.steps.append(
             case_id=row.id,
             number=row.steps,
@@ -405,6 +541,7 @@ class CaseEngine:
             role=role,
             note=note,
             evidence=msgspec.json.encode(evidence, order="deterministic").decode(),
+            before=last[0] if last else GENESIS,
         )
 
     def _set_timers(self, row: CaseRow, now: int, *, good: bool) -> None:
@@ -425,14 +562,14 @@ class CaseEngine:
                     cursor, case_id=row.id, name=timer.name, due_at=due, action=timer.action
                 )
 
+    def _due(self, row: CaseRow) -> int | None:
+        """When the limit is reached if the clock goes on; None when it does not run."""
+        if row.limit_us is None or row.clock_at is None:
+            return None
+        return self.calendars.after(row.calendar, row.clock_at, row.limit_us - row.clock_us)
 
-def _due(row: CaseRow) -> int | None:
-    """When the limit is reached if the clock goes on running; None when it does not run."""
-    if row.limit_us is None or row.clock_at is None:
-        return None
-    return row.clock_at + row.limit_us - row.clock_us
-
-
-def clock_reading(row: CaseRow, now: int) -> int:
-    """Microseconds on the case's clock at `now`."""
-    return row.clock_us + (max(0, now - row.clock_at) if row.clock_at is not None else 0)
+    def clock_reading(self, row: CaseRow, now: int) -> int:
+        """Microseconds on the case's clock at `now`."""
+        if row.clock_at is None:
+            return row.clock_us
+        return row.clock_us + self.calendars.between(row.calendar, row.clock_at, now)

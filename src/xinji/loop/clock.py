@@ -14,20 +14,30 @@ class HouseClock:
 
     A system clock that jumps back would make the next hour of server-stamped observations "late",
     and timers fire twice. It is not followed: `doubt` says by how many seconds it is behind.
+
+    Args:
+        start: Unix seconds to begin at; None for the system clock, which is then followed.
+        speed: seconds of this clock in a second; other than 1 only for a simulated district, whose
+            clock then follows nothing.
     """
 
-    def __init__(self) -> None:
-        self._anchor = time.time() - time.monotonic()
+    def __init__(self, start: float | None = None, speed: float = 1.0) -> None:
+        self.speed = speed
+        self._free = start is not None or speed != 1.0
+        self._zero = time.monotonic()
+        self._start = time.time() if start is None else start
         self._lock = threading.Lock()
         self.doubt = 0.0
 
     def seconds(self) -> float:
         """Unix seconds."""
-        steady = time.monotonic() + self._anchor
+        steady = self._start + (time.monotonic() - self._zero) * self.speed
+        if self._free:
+            return steady
         ahead = time.time() - steady
         if ahead > STEP:
             with self._lock:
-                self._anchor += ahead
+                self._start += ahead
             self.doubt = 0.0
             return steady + ahead
         self.doubt = -ahead if ahead < -STEP else 0.0

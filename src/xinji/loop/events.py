@@ -7,7 +7,7 @@ changes nothing.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import sqlalchemy as sa
 
@@ -31,8 +31,16 @@ def event_id(found: Found) -> str:
     return sm3(f"{found.rule.id}|{found.subject}|{found.source}|{found.onset}".encode())[:24]
 
 
+Door = Callable[[Found, str, str], str]
+"""How a case type takes an event in: (found, event id, source word) -> case id."""
+
+
 class EventWriter:
-    """Used on the keeper thread."""
+    """Used on the keeper thread.
+
+    Attributes:
+        doors: by case type, for those that do not take one case per thing and class.
+    """
 
     def __init__(
         self, database: Database, registry: Registry, engine: CaseEngine, clock: HouseClock
@@ -61,6 +69,7 @@ class EventWriter:
             database.writer,
         )
         self._silence_rules: set[str] = set()
+        self.doors: dict[str, Door] = {}
         self._load()
 
     def _load(self) -> None:
@@ -141,7 +150,12 @@ class EventWriter:
     def _make_work(self, found: Found, number: str, source: str) -> None:
         """Attach the event to the open case of the same thing and class, or open one."""
         rule = found.rule
-        case = self._engine.open_case(found.subject, rule.case_class)
+        known = self._engine.classes.get(rule.case_class)
+        door = self.doors.get(known.type) if known else None
+        if door is not None:
+            case: str | None = door(found, number, source)
+        else:
+            case = self._engine.open_case(found.subject, rule.case_class)
         if case is None:
             place = self._registry.things.get(found.thing)
             subject = Title(place.name, place.name) if place else self._area_title(found.area)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ import sqlalchemy as sa
 from xinji.access.audit import Audit
 from xinji.access.credentials import Credentials
 from xinji.access.identity import Identity
-from xinji.loop.cases import CaseEngine
+from xinji.loop.calendars import Calendars
+from xinji.loop.cases import CaseEngine, CaseRow
 from xinji.loop.clock import HouseClock
 from xinji.loop.device_fault import DEVICE_DATA, DEVICE_FAULT, DEVICE_SILENT
 from xinji.loop.events import EventWriter
@@ -41,6 +43,9 @@ from xinji.store.series import warm
 
 log = logging.getLogger(__name__)
 
+CaseDetails = Callable[[CaseRow], dict[str, Any]]
+"""What a system adds to the page of a case; {} for cases that are not its own."""
+
 DAY_US = 86_400 * 1_000_000
 HOUR_US = 3_600 * 1_000_000
 
@@ -61,6 +66,7 @@ class House:
         data: the folder; made when missing.
         systems: declarations, from `xinji.systems.discover`.
         case_types, case_classes: those that belong to no system (supervision of the plan).
+        clock: the house's clock; by default the system's.
 
     Raises:
         FolderError, StoreError: the folder is in use, or a file in it is not ours.
@@ -75,10 +81,11 @@ class House:
         case_classes: Iterable[CaseClass] = (),
         policy: Policy | None = None,
         database_url: str = "",
+        clock: HouseClock | None = None,
     ) -> None:
         self.systems = tuple(systems)
         self.policy = policy or Policy()
-        self.clock = HouseClock()
+        self.clock = clock or HouseClock()
         self.folder = Folder(data)
         try:
             self.database = Database(database_url or f"sqlite:///{self.folder.registry}")
@@ -90,12 +97,16 @@ class House:
             self.database, [kind for system in systems for kind in system.kinds]
         )
         self.audit = Audit(self.database, self.folder.checkpoints)
-        self.identity = Identity(self.database, self.audit, self.clock.seconds)
+        # Sessions end by real time, however fast a simulated district's clock runs.
+        seconds = self.clock.seconds if self.clock.speed == 1 else time.time
+        self.identity = Identity(self.database, self.audit, seconds)
         self.credentials = Credentials(self.database, self.audit)
+        self.calendars = Calendars(self.database)
         self.cases = CaseEngine(
             self.database,
             self.audit,
             self.clock,
+            self.calendars,
             [DEVICE_FAULT, *case_types, *(t for s in systems for t in s.case_types)],
             [
                 DEVICE_SILENT,
@@ -123,7 +134,12 @@ class House:
         self._stored_before = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._chores: list[tuple[float, float, Callable[[], Awaitable[None]]]] = []
+        self.case_details: list[CaseDetails] = []
+        self.parts: dict[str, Any] = {}
         warm(self.store.table)
+        for system in self.systems:
+            if system.part is not None:
+                self.parts[system.name] = system.part(self)
         self.set_rules()
         self.rules.warm()
         self._catch_up()
@@ -239,7 +255,8 @@ class House:
 
     def _measure_rate(self) -> None:
         stored = self.ingest.counters.stored
-        self._rate += (stored - self._stored_before - self._rate) * 0.2
+        ticks = min(self.clock.speed, 10.0)
+        self._rate += ((stored - self._stored_before) * ticks - self._rate) * 0.2 / ticks
         self._stored_before = stored
 
     def listen(self, listener: Callable[[Rows], None]) -> None:
@@ -254,7 +271,7 @@ class House:
 
     async def start(self) -> None:
         """Start turning."""
-        self.every(1.0, self._tick, 1.0)
+        self.every(max(0.1, 1.0 / self.clock.speed), self._tick, 1.0)
         self.every(15.0, self._save, 15.0)
         self.every(60.0, self._checkpoint, 60.0)
         self.every(86_400.0, self._retain, 3_600.0)

@@ -7,7 +7,6 @@ A case type is a table: from a state, by an action, by a role, to a state. The e
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
@@ -35,14 +34,33 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     final: bool = False
 
 
+class Effect(StrEnum):
+    """What an action does to the case besides its state."""
+
+    EXTEND = "extend"
+    """延期: the limit grows by the original limit."""
+    EXEMPT = "exempt"
+    """申诉 granted: statistics leave the case out; the fact stays."""
+    SUPERVISE = "supervise"
+    """督办: the case is marked."""
+    REOPEN = "reopen"
+    """A closed case is open again."""
+
+
 class Action(msgspec.Struct, frozen=True, kw_only=True):
     """A row of the table.
 
     Attributes:
-        roles: who may; `rule` is the rule engine, `timer` the clock.
-        requires: fields that must come with the action, of `note`, `assignee`, `evidence`.
+        roles: who may: roles of people, their posts (岗位); `rule` is the rule engine, `timer` the
+            clock.
+        requires: fields that must come with the action, of `note`, `assignee`, `evidence`; any
+            other name is a field of the evidence (`after`: photos after the work).
+        sets: fields of the case that may come with the action (`department`, `level`, ...).
+        effect: what else it does.
+        at_most: how often a case may have it; 0 for no limit.
         guard: `signal-good` (the case has events and none is open), `signal-bad` (one is open),
-            `signal-none` (it has no event), or empty.
+            `signal-none` (it has no event), `outcome-` and the outcome that a closed case must
+            have, or empty.
         target: the next state; empty stays where it is.
         outcome: what a closed case is recorded as (`verified`, `recovered`, `void`).
     """
@@ -55,6 +73,9 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str = ""
     requires: tuple[str, ...] = ()
     guard: str = ""
+    sets: tuple[str, ...] = ()
+    effect: Effect | None = None
+    at_most: int = 0
 
 
 class Timer(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,46 +124,3 @@ class CaseClass(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     department: str = ""
     limit_seconds: float | None = None
-
-
-class Case(msgspec.Struct, kw_only=True):
-    """A case. Times are Unix microseconds; `clock_us` is the clock's reading at `clock_at`."""
-
-    id: str
-    type: str
-    case_class: str
-    state: str
-    stage: str
-    title: str
-    thing: str
-    area: str
-    severity: str
-    opened_at: int
-    due_at: int | None = None
-    closed_at: int | None = None
-    outcome: str | None = None
-    assignee: str | None = None
-    department: str = ""
-    clock_us: int = 0
-    clock_at: int | None = None
-    overdue: bool = False
-    indicator: str | None = None
-    source: str = "measured"
-    steps: int = 0
-
-
-class CaseStep(msgspec.Struct, kw_only=True):
-    """One step of a case, a link of the hash chain."""
-
-    id: int
-    case: str
-    number: int
-    at: int
-    action: str
-    from_state: str
-    to_state: str
-    actor: str
-    role: str
-    note: str = ""
-    evidence: dict[str, Any] = {}
-    hash: str = ""

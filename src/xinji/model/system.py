@@ -30,7 +30,9 @@ class System:
         name: `family.package`, for example `terminals.parking`.
         tasks: numbers of the plan's tasks that it answers.
         kinds, rules, case_types, case_classes, indicators: its declarations.
-        routes: Starlette routes of its own, mounted under `/api/systems/<name>/`.
+        routes: its own endpoints (`xinji.api.call.Endpoint`), with their full paths.
+        part: what of it must run: a callable that takes the house, once it is put together, and
+            returns its part (`house.parts[name]`); it may add chores, doors and case details.
         simulate: its devices in the simulated district (`xinji.district.simulate`): a callable
             that takes a `District` and a random generator and returns its simulated devices.
     """
@@ -46,4 +48,5 @@ class System:
     case_classes: tuple[CaseClass, ...] = ()
     indicators: tuple[Indicator, ...] = ()
     routes: tuple[Any, ...] = ()
+    part: Callable[[Any], Any] | None = field(default=None, compare=False)
     simulate: Callable[..., Any] | None = field(default=None, compare=False)

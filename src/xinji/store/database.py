@@ -148,7 +148,7 @@ class Database:
                 finally:
                     self._depth -= 1
                 return
-            before = self.revision
+            before, written = self.revision, self._written()
             try:
                 with self._connection.begin():
                     self._depth = 1
@@ -157,8 +157,10 @@ class Database:
                 self._depth = 0
                 self.revision = before
                 self._changes.clear()
-                for undo in self.rollbacks:
-                    undo()
+                # A refused action wrote nothing: what memory holds is what is on disk.
+                if written is None or self._written() != written:
+                    for undo in self.rollbacks:
+                        undo()
                 if isinstance(error, (sa.exc.OperationalError, sqlite3.OperationalError)):
                     raise StoreFull(f"registry: not stored: {error}") from error
                 raise
@@ -167,6 +169,11 @@ class Database:
             if changes:
                 for listener in self.listeners:
                     listener(changes)
+
+    def _written(self) -> int | None:
+        """Rows that the writer's connection ever changed; None where that is not known."""
+        connection = self._connection.connection.dbapi_connection
+        return getattr(connection, "total_changes", None)
 
     def cursor(self) -> Any:
         """A DBAPI cursor in the writer's transaction, for `Prepared` statements."""

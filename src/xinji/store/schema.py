@@ -135,8 +135,24 @@ cases = Table(
     Column("source", String(16), nullable=False),
     Column("steps", Integer, nullable=False, default=0),
     Column("revision", BigInteger, nullable=False, index=True),
+    # which filing condition of the class; "" where the class has none
+    Column("condition", String(32), nullable=False, server_default=""),
+    # the work calendar that the clock runs on; "" is every second of every day
+    Column("calendar", String(16), nullable=False, server_default=""),
+    Column("extensions", Integer, nullable=False, server_default="0"),
+    Column("level", String(16), nullable=False, server_default="district"),
+    Column("parent", String(32)),
+    Column("exempt", Boolean, nullable=False, server_default="0"),
+    Column("supervised", Boolean, nullable=False, server_default="0"),
+    Column("reopened", Integer, nullable=False, server_default="0"),
+    Column("longitude", Float),
+    Column("latitude", Float),
+    Column("channel", String(16), nullable=False, server_default=""),
+    Column("reports", Integer, nullable=False, server_default="0"),
+    Column("done_at", BigInteger),
     Index("ix_cases_opened_at", "opened_at"),
     Index("ix_cases_area_opened_at", "area", "opened_at"),
+    Index("ix_cases_assignee_closed_at", "assignee", "closed_at"),
 )
 Index(
     "ix_cases_open",
@@ -161,6 +177,8 @@ case_steps = Table(
     Column("note", Text, nullable=False, default=""),
     Column("evidence", Text, nullable=False, default="{}"),
     Column("hash", String(64), nullable=False),
+    # hash of the case's step before; NULL in steps made before there was one
+    Column("before", String(64)),
     UniqueConstraint("case_id", "number"),
 )
 
@@ -188,6 +206,8 @@ users = Table(
     Column("locked_until", BigInteger, nullable=False, default=0),
     Column("disabled", Boolean, nullable=False, default=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("posts", JSON, nullable=False, server_default="[]"),
+    Column("department", String(64), nullable=False, server_default=""),
 )
 
 tokens = Table(

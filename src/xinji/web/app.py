@@ -8,10 +8,10 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from xinji.web.call import Call, Endpoint, Problem, Routes, Site, starlette_route
+from xinji.api.call import Call, Endpoint, Problem, Routes, Site, starlette_route
 from xinji.web.changes import Changes
 from xinji.web.openapi import document
 from xinji.web.routes import administration, district, overview, plan, session, things, work
@@ -56,6 +56,7 @@ def application(site: Site) -> tuple[Starlette, Changes]:
     subjects = (session, district, things, work, plan, overview, administration)
     endpoints: list[Endpoint] = [e for subject in subjects for e in subject.routes.endpoints]
     endpoints += changes.routes().endpoints
+    endpoints += [endpoint for system in site.house.systems for endpoint in system.routes]
     about = Routes()
 
     @about.get("/api/openapi.json", role=None)
@@ -64,7 +65,7 @@ def application(site: Site) -> tuple[Starlette, Changes]:
         return document(endpoints)
 
     endpoints += about.endpoints
-    routes: list[Route | Mount] = [
+    routes: list[Route] = [
         Route(
             "/api/observations",
             observations_endpoint(site.house.ingest, site.house.credentials),
@@ -72,11 +73,6 @@ def application(site: Site) -> tuple[Starlette, Changes]:
         )
     ]
     routes += [starlette_route(endpoint, site) for endpoint in endpoints]
-    routes += [
-        Mount(f"/api/systems/{system.name}", routes=list(system.routes))
-        for system in site.house.systems
-        if system.routes
-    ]
     routes += [Route("/{path:path}", page, methods=["GET"])]
     app: Any = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _wrong_method})
     app.add_middleware(SecurityHeaders)

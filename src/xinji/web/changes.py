@@ -19,10 +19,10 @@ from starlette.responses import StreamingResponse
 
 from xinji.access.identity import Person
 from xinji.access.scope import contains
+from xinji.api.call import Call, Problem, Routes, iso
 from xinji.loop.house import House
 from xinji.store.database import Change
 from xinji.store.schema import cases, events, things
-from xinji.web.call import Call, Problem, Routes, iso
 from xinji.web.routes.things import latest_of
 from xinji.web.routes.work import case_items, event_items
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from xinji import __version__
-from xinji.web.call import Endpoint
+from xinji.api.call import Endpoint
 
 _PROBLEM = {
     "description": "Problem (RFC 9457)",

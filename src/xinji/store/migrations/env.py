@@ -2,7 +2,9 @@
 
 from alembic import context
 
-from xinji.store.schema import metadata
+from xinji.store import work_schema
+
+metadata = work_schema.reports.metadata
 
 connection = context.config.attributes["connection"]
 context.configure(

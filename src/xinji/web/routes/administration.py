@@ -11,12 +11,12 @@ from xinji.access.audit import Fault, verify
 from xinji.access.credentials import Credential
 from xinji.access.identity import PolicyError, Role
 from xinji.access.scope import within
+from xinji.api.call import Call, Problem, Routes, iso
+from xinji.api.listing import listing
 from xinji.model.rules import Condition, Rule
 from xinji.model.things import THING_ID
 from xinji.store.schema import audit, refusals, users
 from xinji.store.schema import rules as rules_table
-from xinji.web.call import Call, Problem, Routes, iso
-from xinji.web.listing import listing
 
 routes = Routes()
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from xinji import __version__
 from xinji.access.scope import contains
+from xinji.api.call import Call, Routes
 from xinji.model.observations import Source
-from xinji.web.call import Call, Routes
 
 routes = Routes()
 

@@ -10,10 +10,10 @@ import numpy as np
 import sqlalchemy as sa
 
 from xinji.access.scope import contains, within
-from xinji.loop.cases import DISTRICT_TIME
+from xinji.api.call import Call, Routes, iso
+from xinji.loop.calendars import DISTRICT_TIME
 from xinji.plan.board import today
 from xinji.store.schema import cases, events, things
-from xinji.web.call import Call, Routes, iso
 from xinji.web.routes.plan import boards
 from xinji.web.routes.things import STATES
 

@@ -8,10 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from xinji.access.scope import within
+from xinji.api.call import Call, Problem, Routes, Site, iso
 from xinji.plan.board import Board, board, card, today
 from xinji.plan.supervision import TARGET_BEHIND
 from xinji.store.schema import cases
-from xinji.web.call import Call, Problem, Routes, Site, iso
 
 routes = Routes()
 

@@ -6,7 +6,7 @@ import msgspec
 from starlette.responses import Response
 
 from xinji.access.identity import SESSION_SECONDS, Person, PolicyError, Role, SignInError
-from xinji.web.call import COOKIE, Call, Problem, Routes, json_response, token_of
+from xinji.api.call import COOKIE, Call, Problem, Routes, json_response, token_of
 
 routes = Routes()
 

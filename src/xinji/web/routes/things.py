@@ -10,6 +10,8 @@ import sqlalchemy as sa
 
 from xinji.access.identity import Role
 from xinji.access.scope import contains, within
+from xinji.api.call import Call, Problem, Routes, iso, json_response
+from xinji.api.listing import export, listing
 from xinji.loop.house import House
 from xinji.methods.geodesy import DATUMS
 from xinji.model.observations import Quality, Source
@@ -18,8 +20,6 @@ from xinji.store.observations import columns_of
 from xinji.store.places import cell_of
 from xinji.store.registry import in_box
 from xinji.store.schema import cases, events, things
-from xinji.web.call import Call, Problem, Routes, iso, json_response
-from xinji.web.listing import export, listing
 
 routes = Routes()
 

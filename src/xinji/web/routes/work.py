@@ -10,12 +10,12 @@ import sqlalchemy as sa
 
 from xinji.access.identity import Role
 from xinji.access.scope import contains, within
-from xinji.loop.cases import CaseError, CaseRow, clock_reading
+from xinji.api.call import Call, Problem, Routes, iso
+from xinji.api.listing import listing
+from xinji.loop.cases import CaseError, CaseRow
 from xinji.loop.house import House
 from xinji.model.title import Title
 from xinji.store.schema import case_steps, cases, events
-from xinji.web.call import Call, Problem, Routes, iso
-from xinji.web.listing import listing
 
 routes = Routes()
 
@@ -69,8 +69,8 @@ def case_items(house: House, rows: Sequence[Any]) -> list[dict[str, Any]]:
                 "title": Title(row.title, row.title_en),
                 "thing": row.thing,
                 "thing_name": place.name if place else "",
-                "longitude": place.longitude if place else None,
-                "latitude": place.latitude if place else None,
+                "longitude": place.longitude if place else row.longitude,
+                "latitude": place.latitude if place else row.latitude,
                 "area": row.area,
                 "severity": row.severity,
                 "opened_at": iso(row.opened_at),
@@ -80,11 +80,20 @@ def case_items(house: House, rows: Sequence[Any]) -> list[dict[str, Any]]:
                 "assignee": row.assignee,
                 "department": row.department,
                 "overdue": row.overdue or (row.due_at is not None and row.due_at < now),
-                "clock_seconds": clock_reading(row, now) / 1e6,
+                "clock_seconds": house.cases.clock_reading(row, now) / 1e6,
                 "clock_running": row.clock_at is not None,
                 "limit_seconds": row.limit_us / 1e6 if row.limit_us else None,
                 "indicator": row.indicator,
                 "source": row.source,
+                "condition": row.condition,
+                "calendar": row.calendar,
+                "level": row.level,
+                "parent": row.parent,
+                "exempt": row.exempt,
+                "supervised": row.supervised,
+                "reopened": row.reopened,
+                "channel": row.channel,
+                "reports": row.reports,
             }
         )
     return items
@@ -183,30 +192,39 @@ def _full(call: Call, row: CaseRow) -> dict[str, Any]:
         found = connection.execute(
             sa.select(events).where(events.c.case_id == row.id).order_by(events.c.started_at)
         ).all()
-    return case_items(house, [row])[0] | {
-        "steps": [
-            {
-                "number": step.number,
-                "at": iso(step.at),
-                "action": step.action,
-                "action_title": actions.get(step.action, NO_TITLE),
-                "from_state": step.from_state,
-                "to_state": step.to_state,
-                "to_title": kind.state(step.to_state).title,
-                "actor": step.actor,
-                "role": step.role,
-                "note": step.note,
-                "evidence": msgspec.json.decode(step.evidence),
-                "hash": step.hash,
-            }
-            for step in steps
-        ],
-        "events": event_items(house, found),
-        "actions": [
-            {"name": action.name, "title": action.title, "requires": action.requires}
-            for action in house.cases.available(row, call.person.role.value)
-        ],
-    }
+    return (
+        case_items(house, [row])[0]
+        | {
+            "steps": [
+                {
+                    "number": step.number,
+                    "at": iso(step.at),
+                    "action": step.action,
+                    "action_title": actions.get(step.action, NO_TITLE),
+                    "from_state": step.from_state,
+                    "to_state": step.to_state,
+                    "to_title": kind.state(step.to_state).title,
+                    "actor": step.actor,
+                    "role": step.role,
+                    "note": step.note,
+                    "evidence": msgspec.json.decode(step.evidence),
+                    "hash": step.hash,
+                }
+                for step in steps
+            ],
+            "events": event_items(house, found),
+            "actions": [
+                {
+                    "name": action.name,
+                    "title": action.title,
+                    "requires": action.requires,
+                    "sets": action.sets,
+                }
+                for action in house.cases.available(row, call.person.roles)
+            ],
+        }
+        | {key: value for details in house.case_details for key, value in details(row).items()}
+    )
 
 
 class ActionBody(msgspec.Struct):
@@ -216,6 +234,7 @@ class ActionBody(msgspec.Struct):
     note: str = ""
     assignee: str | None = None
     evidence: dict[str, Any] | None = None
+    set: dict[str, Any] | None = None
 
 
 @routes.post("/api/cases/{id}/actions", role=Role.OPERATOR)
@@ -230,10 +249,11 @@ def case_act(call: Call) -> dict[str, Any]:
             call.request.path_params["id"],
             given.action,
             actor=call.person.name,
-            role=call.person.role.value,
+            role=call.person.roles,
             note=given.note,
             assignee=given.assignee,
             evidence=given.evidence,
+            fields=given.set,
             scope=call.person.area,
         )
     except CaseError as error:

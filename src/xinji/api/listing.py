@@ -12,8 +12,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 from starlette.responses import Response
 
+from xinji.api.call import Call, Problem
 from xinji.store.exports import FORMS, encode, table_of
-from xinji.web.call import Call, Problem
 
 PAGE = 50
 LARGEST_PAGE = 1_000
