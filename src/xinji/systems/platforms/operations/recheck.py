@@ -256,8 +256,8 @@ def _posterior(
             shares = np.append(1 - doubtful, doubtful * rest)
         if cameras.get(camera):
             # it has seen this incident once: a blind view would not have
-            mean = mean(recall)
-            shares = shares * np.array([mean, mean * rates.half, mean(alarm)])
+            usual = mean(recall)
+            shares = shares * np.array([usual, usual * rates.half, mean(alarm)])
             shares = shares / shares.sum()
         there = _there(lights, nodes, rates.half, mean(alarm), shares, policy.light_share)
         hits = sum(present for present, _ in lights.values())
