@@ -296,3 +296,7 @@ def test_every_route_of_the_page_is_tested_here() -> None:
     named = set(re.findall(r"/api/[a-z-]+(?:\.json)?", (root / "docs" / "api.md").read_text()))
     asked = "".join(each.read_text() for each in Path(__file__).parent.glob("test_*.py"))
     assert {path for path in named if path not in asked} == set()
+
+
+def test_clock(live: Live) -> None:
+    shape(live.get("/api/clock"), {"now", "speed"})

@@ -18,6 +18,7 @@ from pathlib import Path
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from xinji.api.call import Site
 from xinji.cli.remote import leave, take_away
 from xinji.district.geography import load_district
 from xinji.loop.house import House, Policy
@@ -33,7 +34,6 @@ from xinji.plan.supervision import (
 from xinji.store.observations import StoreError
 from xinji.systems import discover
 from xinji.web.app import application
-from xinji.web.call import Site
 from xinji.wire.mqtt.listener import Listener
 
 log = logging.getLogger(__name__)

@@ -103,6 +103,9 @@ class Change(msgspec.Struct, kw_only=True):
 AfterAction = Callable[[CaseRow, Action, Change, int], None]
 """Called in the transaction of a step: the case after it, the action, what came, the time."""
 
+Prepare = Callable[[CaseRow, Action, Change], Change]
+"""Called before an action is applied: checks and completes what came. Raises CaseError."""
+
 SETTABLE = frozenset(
     {
         "department",
@@ -129,8 +132,8 @@ class CaseEngine:
     """Opens cases, applies actions, keeps timers. Safe from any thread (the database's lock).
 
     Attributes:
-        after: called for every step of a case type, in the step's transaction: what a system
-            adds to its own kind of work.
+        prepare, after: called for every action of a case type, before it is applied and after, in
+            its transaction: what a system adds to its own kind of work.
     """
 
     def __init__(
@@ -144,6 +147,7 @@ class CaseEngine:
     ) -> None:
         self._database, self._audit, self._clock = database, audit, clock
         self.calendars = calendars
+        self.prepare: dict[str, Prepare] = {}
         self.after: dict[str, AfterAction] = {}
         self.types = {each.name: each for each in types}
         self.classes = {each.name: each for each in classes}
@@ -318,6 +322,8 @@ class CaseEngine:
             raise CaseError(409, f"action: {action} is not possible in state {row.state}")
         if not any(role in rule.roles for role in change.roles):
             raise CaseError(403, f"action: {action} is not for {', '.join(change.roles)}")
+        if row.type in self.prepare:
+            change = self.prepare[row.type](row, rule, change)
         given = change.evidence | {
             "note": change.note.strip(),
             "assignee": change.assignee,

@@ -36,6 +36,7 @@ from xinji.store.duck import DuckObservations
 from xinji.store.folder import Folder
 from xinji.store.mirror import Mirror
 from xinji.store.observations import Appended, Rows, StoreError
+from xinji.store.photos import Photos
 from xinji.store.registry import Registry
 from xinji.store.schema import cases, events, refusals, things
 from xinji.store.schema import rules as rules_table
@@ -115,6 +116,7 @@ class House:
                 *(c for s in systems for c in s.case_classes),
             ],
         )
+        self.photos = Photos(self.database, self.folder.photos)
         self.mirror = Mirror(self.database, self.store)
         indicators = [each for system in systems for each in system.indicators]
         for indicator in indicators:

@@ -14,6 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 Float64 = NDArray[np.float64]
 
+METRES_PER_DEGREE = 111_195.0
+"""Metres per degree of latitude on the sphere of radius 6,371 km."""
+
 DATUMS = ("wgs84", "gcj02", "bd09")
 
 # Krasovsky 1940 ellipsoid, the one that the offset formulas use.

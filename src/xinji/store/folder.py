@@ -57,6 +57,11 @@ class Folder:
         return self.path / "rules.npz"
 
     @property
+    def photos(self) -> Path:
+        """The folder of the photos."""
+        return self.path / "photos"
+
+    @property
     def checkpoints(self) -> Path:
         """Checkpoints of the hash chains, one JSON object a line, for an auditor to copy away."""
         return self.path / "checkpoints.jsonl"

@@ -251,3 +251,12 @@ calendar_days = Table(
     Column("working", Boolean, nullable=False),
     Column("note", Text, nullable=False, default=""),
 )
+
+settings = Table(
+    "settings",
+    metadata,
+    # what a part of the house has learnt or was told, as JSON
+    Column("name", String(64), primary_key=True),
+    Column("value", JSON, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)

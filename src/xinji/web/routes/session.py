@@ -6,7 +6,7 @@ import msgspec
 from starlette.responses import Response
 
 from xinji.access.identity import SESSION_SECONDS, Person, PolicyError, Role, SignInError
-from xinji.api.call import COOKIE, Call, Problem, Routes, json_response, token_of
+from xinji.api.call import COOKIE, Call, Problem, Routes, iso, json_response, token_of
 
 routes = Routes()
 
@@ -79,3 +79,10 @@ def change_password(call: Call) -> None:
         raise _locked(error) or Problem(422, "Wrong password", field="old") from error
     except PolicyError as error:
         raise Problem(422, "Password not allowed", field="new", rule=str(error)) from error
+
+
+@routes.get("/api/clock", role=None)
+def clock(call: Call) -> dict[str, object]:
+    """The house's clock, against which a page shows ages and countdowns."""
+    house = call.house
+    return {"now": iso(house.clock.now()), "speed": house.clock.speed}

@@ -270,3 +270,11 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("department", sa.String(length=64), server_default="", nullable=False)
         )
+
+    op.create_table(
+        "settings",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("value", sa.JSON(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_settings")),
+    )

@@ -275,6 +275,26 @@ ACTIONS = (
         outcome="verified",
     ),
     _act(
+        "verify-signal",
+        "信号复核通过",
+        "Verified by the signal",
+        ("verifying", "reviewing"),
+        ("rule",),
+        "closed",
+        outcome="verified",
+        guard="signal-good",
+    ),
+    _act(
+        "recover",
+        "自行恢复",
+        "Recovered by itself",
+        ("filed", *WORK),
+        ("timer",),
+        "closed",
+        outcome="recovered",
+        guard="signal-good",
+    ),
+    _act(
         "ask-person", "转人工核查", "Ask a person", ("verifying",), ("rule", "timer"), "reviewing"
     ),
     _act(
@@ -393,6 +413,13 @@ URBAN = CaseType(
     actions=ACTIONS,
     timers=(
         Timer(name="limit", states=("filed", *WORK), action="escalate", starts="limit"),
+        Timer(
+            name="recover",
+            states=("filed", *WORK),
+            action="recover",
+            starts="signal-good",
+            seconds=600,
+        ),
         Timer(name="suspension", states=("suspended",), action="resume", seconds=365 * DAY),
         # the machine could not say in a day: a person does
         Timer(name="recheck", states=("verifying",), action="ask-person", seconds=DAY),

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betaincinv, betaln  # type: ignore[import-untyped]
+from scipy.special import betaincinv, betaln
 
 from xinji.systems.platforms.operations.recheck_rates import (
     VIEWS_PRIOR,

@@ -1,0 +1,550 @@
+"""The one door: whatever finds a problem (camera, sensor, patrol, hotline, resident) reports here.
+
+A report is checked, compared with the cases that are open or just closed, and stored with its case
+in one transaction: it opens a case, joins one, or opens one and asks a person whether the two are
+the same. A report never vanishes, and the same `client_id` of a sender is stored once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from xinji.loop.calendars import DISTRICT_TIME
+from xinji.loop.cases import CaseError, CaseRow
+from xinji.loop.house import House
+from xinji.loop.rules import Found
+from xinji.model.title import Title
+from xinji.store.schema import cases
+from xinji.store.work_schema import photos, questions, reports
+from xinji.systems.platforms.operations.class_table import ClassTable, Condition, UrbanClass
+from xinji.systems.platforms.operations.duplicates import Decision, DuplicateIndex, Sighting
+from xinji.systems.platforms.operations.reading import Reading
+
+US = 1_000_000
+AHEAD_US = 300 * US
+BEHIND_US = 30 * 86_400 * US
+RECENT_US = 4 * 86_400 * US
+"""Closed cases that a late report may still belong to."""
+
+CHANNELS = ("camera", "sensor", "patrol", "12345", "110", "open311", "resident")
+USUAL_ERROR_M = {"camera": 4.0, "sensor": 5.0, "patrol": 12.0}
+CITIZEN_ERROR_M = 35.0
+FILED_BY_RULE = ("camera", "sensor", "patrol")
+"""Channels whose class is known, so that the machine files the case (自动立案)."""
+SURE_CLASS = 0.8
+"""Confidence of a class read from text from which the machine files by itself."""
+
+CODE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+LEVEL_OF_CODE = {6: "district", 9: "street", 12: "committee"}
+
+
+class Contact(msgspec.Struct, frozen=True):
+    """Whom to answer; kept no longer than the case needs it, and shown to intake only."""
+
+    name: str = ""
+    phone: str = ""
+
+
+class NewReport(msgspec.Struct, kw_only=True):
+    """A report as sent. Needs a place, and one of `case_class`, `problem` and `text`."""
+
+    client_id: str
+    channel: str
+    longitude: float | None = None
+    latitude: float | None = None
+    case_class: str = ""
+    condition: str = ""
+    problem: str = ""
+    vendor: str = ""
+    vendor_code: str = ""
+    text: str = ""
+    address: str = ""
+    place_error_m: float | None = None
+    happened_at: dt.datetime | None = None
+    photos: list[str] = []
+    thing: str = ""
+    confidence: float | None = None
+    urgency: str = ""
+    evidence: dict[str, Any] = {}
+    external_id: str = ""
+    contact: Contact | None = None
+
+
+class Filed(msgspec.Struct, kw_only=True):
+    """The answer to a report; `repeated` when its `client_id` was stored before."""
+
+    report: str
+    case: str
+    disposition: str
+    score: float | None
+    case_class: str
+    class_title: Title
+    class_confidence: float
+    address: str
+    follow_code: str
+    state: str
+    repeated: bool = False
+
+
+class ReportError(ValueError):
+    """A report that is refused: the field and the rule it breaks."""
+
+    def __init__(self, field: str, rule: str) -> None:
+        super().__init__(f"{field}: {rule}")
+        self.field, self.rule = field, rule
+
+
+class _Known(msgspec.Struct, kw_only=True):
+    """What the checks found out about a report."""
+
+    urban: UrbanClass
+    condition: Condition
+    class_confidence: float
+    longitude: float
+    latitude: float
+    place_error_m: float
+    area: str
+    address: str
+    happened_at: int
+    urgency: str
+
+
+class Intake:
+    """Receives reports. Safe from any thread: the database's lock is the order of arrival.
+
+    Attributes:
+        index: open and recent cases with their reports, as the duplicate test sees them.
+        read: reads class, place and urgency from a text; None when there is no reader.
+    """
+
+    def __init__(self, house: House, classes: ClassTable) -> None:
+        self._house, self._classes = house, classes
+        self.index = DuplicateIndex()
+        self.read: Any = None
+        self._count = 0
+        self._load()
+        house.database.rollbacks.append(self._load)
+
+    def _load(self) -> None:
+        """Rebuild the index from open and recent cases, oldest first."""
+        self.index = DuplicateIndex(self.index.parameters)
+        self._recount()
+        recent = self._house.clock.now() - RECENT_US
+        c = cases.c
+        open_or_recent = sa.or_(c.closed_at.is_(None), c.closed_at > recent)
+        with self._house.database.reading() as connection:
+            closed = dict(
+                connection.execute(
+                    sa.select(c.id, c.done_at).where(c.type == "urban", c.closed_at > recent)
+                )
+                .tuples()
+                .all()
+            )
+            rows = connection.execute(
+                sa.select(reports)
+                .join(cases, c.id == reports.c.case_id)
+                .where(c.type == "urban", open_or_recent)
+                .order_by(reports.c.received_at, reports.c.id)
+            ).all()
+        for row in rows:
+            self.index.add(_sighting(row), row.case_id)
+        for case, done_at in closed.items():
+            self.closed(case, done_at)
+
+    def _recount(self) -> None:
+        with self._house.database.reading() as connection:
+            newest = connection.execute(
+                sa.select(reports.c.id).order_by(reports.c.received_at.desc()).limit(1_000)
+            ).scalars()
+            self._count = max((int(each[10:]) for each in newest), default=0)
+
+    def closed(self, case: str, done_at: int | None) -> None:
+        """Tell the duplicate test that a case's problem is gone."""
+        try:
+            self.index.close(case, done_at or self._house.clock.now())
+        except KeyError:
+            return
+
+    def moved(self, report: str, case: str) -> None:
+        """A report belongs to another case now."""
+        try:
+            self.index.move(report, case)
+        except KeyError:
+            return
+
+    # -- receiving --------------------------------------------------------------------------
+
+    def receive(self, given: NewReport, sender: str, source: str = "measured") -> Filed:
+        """Store a report with its case; answered when both are on disk.
+
+        Raises:
+            ReportError: a field breaks a rule; nothing is stored.
+            StoreFull: the disk is full; nothing is stored.
+        """
+        if not 0 < len(given.client_id) <= 64:
+            raise ReportError("client_id", "1 to 64 characters")
+        known = self.answer(sender, given.client_id)
+        if known is not None:
+            return known
+        checked = self._check(given)
+        return self._store(given, checked, sender, source)
+
+    def answer(self, sender: str, client_id: str) -> Filed | None:
+        """The first answer to a `client_id`, or None."""
+        with self._house.database.reading() as connection:
+            row = connection.execute(
+                sa.select(reports).where(
+                    reports.c.sender == sender, reports.c.client_id == client_id
+                )
+            ).first()
+        return None if row is None else self._filed(row, repeated=True)
+
+    def _filed(self, row: Any, *, repeated: bool = False) -> Filed:
+        case = self._house.cases.row(row.case_id)
+        known = self._classes.classes.get(row.case_class)
+        return Filed(
+            report=row.id,
+            case=row.case_id or "",
+            disposition=row.disposition,
+            score=row.score,
+            case_class=row.case_class,
+            class_title=known.title if known else Title(row.case_class, row.case_class),
+            class_confidence=row.class_confidence,
+            address=row.address,
+            follow_code=row.follow_code,
+            state=case.state if case else "",
+            repeated=repeated,
+        )
+
+    def from_event(self, found: Found, event: str, source: str) -> str:
+        """A sensor's event as a report; returns its case. On the keeper thread."""
+        place = self._house.registry.things.get(found.thing)
+        known = self._classes.classes[found.rule.case_class]
+        if place is None or known.forbids(found.area, found.detected):
+            raise CaseError(422, f"event: {event} has no place or its class is switched off")
+        given = NewReport(
+            client_id=event,
+            channel="sensor",
+            longitude=place.longitude,
+            latitude=place.latitude,
+            case_class=known.code,
+            text=f"{place.name} {found.rule.title.zh}",
+            thing=found.thing,
+            happened_at=dt.datetime.fromtimestamp(found.onset / US, dt.UTC),
+            evidence={"event": event, "rule": found.rule.id, "value": found.value,
+                      "limit": found.bound},
+        )  # fmt: skip
+        known_answer = self.answer("rules", event)
+        if known_answer is not None:
+            return known_answer.case
+        return self._store(given, self._check(given, now=found.detected), "rules", source).case
+
+    # -- checks -----------------------------------------------------------------------------
+
+    def _check(self, given: NewReport, now: int | None = None) -> _Known:
+        house = self._house
+        now = max(now or 0, house.clock.now())
+        if given.channel not in CHANNELS:
+            raise ReportError("channel", f"one of {', '.join(CHANNELS)}")
+        for name, text, longest in (
+            ("text", given.text, 2_000),
+            ("address", given.address, 200),
+            ("external_id", given.external_id, 128),
+        ):
+            if len(text) > longest:
+                raise ReportError(name, f"at most {longest} characters")
+        if len(given.photos) > 9:
+            raise ReportError("photos", "at most 9")
+        if len(msgspec.json.encode(given.evidence)) > 16_384:
+            raise ReportError("evidence", "at most 16 KiB")
+        happened = now
+        if given.happened_at is not None:
+            at = given.happened_at
+            happened = int((at if at.tzinfo else at.replace(tzinfo=dt.UTC)).timestamp() * US)
+        if happened > now + AHEAD_US:
+            raise ReportError("happened_at", "not more than five minutes ahead of the clock")
+        if happened < now - BEHIND_US:
+            raise ReportError("happened_at", "not more than 30 days ago")
+        reading: Reading | None = None
+        named = given.case_class or given.problem or given.vendor_code or given.condition
+        if self.read is not None and given.text and (not named or given.longitude is None):
+            reading = self.read(given.text)
+        urban, condition, sure = self._class_of(given, reading)
+        longitude, latitude, error, address = self._place_of(given, reading)
+        area = house.registry.places.areas_of(longitude, latitude)[0]
+        if not area:
+            doubt = house.registry.places.datum_doubt(longitude, latitude)
+            hint = f"; {doubt}" if doubt else ""
+            raise ReportError("longitude", f"a place in the district{hint}")
+        if reason := urban.forbids(area, happened):
+            raise ReportError("case_class", reason)
+        self._check_photos(given.photos)
+        urgency = given.urgency or (reading.urgency if reading else "normal")
+        if urgency not in ("normal", "urgent"):
+            raise ReportError("urgency", "normal or urgent")
+        return _Known(
+            urban=urban,
+            condition=condition,
+            class_confidence=sure,
+            longitude=longitude,
+            latitude=latitude,
+            place_error_m=error,
+            area=area,
+            address=address,
+            happened_at=happened,
+            urgency=urgency,
+        )
+
+    def _class_of(
+        self, given: NewReport, reading: Reading | None
+    ) -> tuple[UrbanClass, Condition, float]:
+        table = self._classes
+        if given.condition:
+            found = table.condition(given.condition)
+            if found is None or given.case_class not in ("", found[0].code):
+                raise ReportError("condition", "a filing condition of the class")
+            return *found, 1.0
+        code, sure, field = given.case_class, 1.0, "case_class"
+        if not code and given.vendor_code:
+            code = table.vendor_codes.get((given.vendor, given.vendor_code), "")
+            field = "vendor_code"
+        if not code and given.problem:
+            known = table.by_problem.get(given.problem)
+            code, field = (known.code if known else ""), "problem"
+        if not code and reading is not None and reading.classes:
+            code, sure = reading.classes[0]
+            field = "text"
+        if not (code or given.problem or given.text or given.vendor_code):
+            raise ReportError("case_class", "one of case_class, problem and text is asked")
+        urban = table.classes.get(code)
+        if urban is None or not urban.conditions:
+            raise ReportError(field, "a class of the table")
+        return urban, urban.conditions[0], sure
+
+    def _place_of(
+        self, given: NewReport, reading: Reading | None
+    ) -> tuple[float, float, float, str]:
+        error = given.place_error_m
+        if error is not None and not 0 < error <= 5_000:
+            raise ReportError("place_error_m", "more than 0 and at most 5,000 metres")
+        if (given.longitude is None) != (given.latitude is None):
+            raise ReportError("longitude", "longitude and latitude come together")
+        if given.longitude is not None and given.latitude is not None:
+            for name, value, most in (
+                ("longitude", given.longitude, 180),
+                ("latitude", given.latitude, 90),
+            ):
+                if not abs(value) <= most:
+                    raise ReportError(name, f"degrees from -{most} to {most}")
+            usual = USUAL_ERROR_M.get(given.channel, CITIZEN_ERROR_M)
+            return given.longitude, given.latitude, error or usual, given.address
+        if reading is None or reading.place is None:
+            raise ReportError("longitude", "a place is asked, or a text that names one")
+        place = reading.place
+        return place.longitude, place.latitude, error or place.error_m, given.address or place.name
+
+    def _check_photos(self, given: list[str]) -> None:
+        if not given:
+            return
+        with self._house.database.reading() as connection:
+            known = set(
+                connection.execute(sa.select(photos.c.id).where(photos.c.id.in_(given))).scalars()
+            )
+        for photo in given:
+            if photo not in known:
+                raise ReportError("photos", f"no photo {photo[:12]}; send it first")
+
+    # -- storing ----------------------------------------------------------------------------
+
+    def _store(self, given: NewReport, known: _Known, sender: str, source: str) -> Filed:
+        house = self._house
+        with house.database.lock:
+            with house.database.writing() as connection:
+                repeated = self.answer(sender, given.client_id)
+                if repeated is not None:
+                    return repeated
+                now = house.clock.now()
+                day = dt.datetime.fromtimestamp(now / US, DISTRICT_TIME)
+                self._count += 1
+                number = f"R{day:%Y%m%d}-{self._count:06d}"
+                sighting = Sighting(
+                    report=number,
+                    channel=given.channel,
+                    class_code=known.urban.code,
+                    longitude=known.longitude,
+                    latitude=known.latitude,
+                    time_us=known.happened_at,
+                    place_error_m=known.place_error_m,
+                    text=given.text,
+                )
+                candidates = self.index.candidates(sighting)
+                decision = self.index.decide(candidates)
+                best = house.cases.row(decision.case) if decision.case else None
+                if best is None or best.closed_at is not None:
+                    decision = Decision(action="new", case="", log_odds=decision.log_odds)
+                row = {
+                    "id": number,
+                    "sender": sender,
+                    "client_id": given.client_id,
+                    "channel": given.channel,
+                    "case_class": known.urban.code,
+                    "condition": known.condition.id,
+                    "class_confidence": known.class_confidence,
+                    "text": given.text,
+                    "address": known.address,
+                    "longitude": known.longitude,
+                    "latitude": known.latitude,
+                    "place_error_m": known.place_error_m,
+                    "area": known.area,
+                    "happened_at": known.happened_at,
+                    "received_at": now,
+                    "photos": given.photos,
+                    "thing": given.thing,
+                    "event": given.evidence.get("event", ""),
+                    "confidence": given.confidence,
+                    "evidence": given.evidence,
+                    "urgency": known.urgency,
+                    "follow_code": self._follow_code(connection),
+                    "contact": msgspec.to_builtins(given.contact) if given.contact else None,
+                    "rating": None,
+                    "rating_note": None,
+                    "external_id": given.external_id,
+                    "source": source,
+                    "score": decision.log_odds if candidates else None,
+                    "revision": house.database.changed("reports", number),
+                }
+                if decision.action == "merge" and best is not None:
+                    case, row["disposition"] = best.id, "merged"
+                    self.attach(best, number, candidates[0].reasons, decision.log_odds)
+                    self._contradict(best, number, known.happened_at)
+                else:
+                    case = self._open(given, known, row, source)
+                    row["disposition"] = "asked" if decision.action == "ask" else "filed"
+                row["case_id"] = case
+                connection.execute(sa.insert(reports).values(row))
+                if decision.action == "ask":
+                    connection.execute(
+                        sa.insert(questions).values(
+                            report=number,
+                            case_id=decision.case,
+                            score=decision.log_odds,
+                            reasons=candidates[0].reasons,
+                            asked_at=now,
+                        )
+                    )
+            # After the commit and still in order of arrival.
+            self.index.add(sighting, case)
+        return self._filed(_Row(**{name: row[name] for name in _Row.__struct_fields__}))
+
+    def _open(self, given: NewReport, known: _Known, row: dict[str, Any], source: str) -> str:
+        house, urban = self._house, known.urban
+        place = known.address or given.thing or known.area
+        area = house.registry.areas.get(known.area)
+        where = known.address or (area.title.zh if area else place)
+        where_en = known.address or (area.title.en if area else place)
+        severity = "major" if known.urgency == "urgent" else urban.severity
+        case = house.cases.open(
+            urban.code,
+            title=Title(f"{urban.title.zh} · {where}", f"{urban.title.en} · {where_en}"),
+            thing=given.thing if given.channel == "sensor" else "",
+            area=known.area,
+            severity=severity,
+            source=source,
+            actor=row["sender"],
+            role=given.channel,
+            evidence={
+                "report": row["id"],
+                "photos": given.photos,
+                "channel": given.channel,
+                "condition": known.condition.id,
+                "calendar": known.condition.calendar,
+            },
+            note=given.text[:400],
+            fields={
+                "condition": known.condition.id,
+                "calendar": known.condition.calendar,
+                "limit_us": house.calendars.limit_us(
+                    known.condition.amount, known.condition.calendar
+                ),
+                "department": urban.department,
+                "level": LEVEL_OF_CODE.get(len(known.area), "grid"),
+                "longitude": known.longitude,
+                "latitude": known.latitude,
+                "channel": given.channel,
+                "reports": 1,
+            },
+        )
+        if given.channel in FILED_BY_RULE or known.class_confidence >= SURE_CLASS:
+            reason = (
+                f"自动立案:{given.channel}"
+                if given.channel in FILED_BY_RULE
+                else f"自动立案:类别把握 {known.class_confidence:.0%}"
+            )
+            house.cases.act(case, "file", actor="intake", role="rule", note=reason)
+        return case
+
+    def attach(
+        self, case: CaseRow, report: str, reasons: dict[str, float], log_odds: float
+    ) -> None:
+        """Record on a case that a report joined it, in the open transaction."""
+        shown = {name: round(value, 2) for name, value in reasons.items()}
+        self._house.cases.act(
+            case.id,
+            "attach",
+            actor="duplicates",
+            role="rule",
+            evidence={"report": report, "reasons": shown, "log_odds": round(log_odds, 2)},
+            fields={"reports": case.reports + 1},
+        )
+
+    def _contradict(self, case: CaseRow, report: str, happened_at: int) -> None:
+        """A new sighting of what was said to be done sends the work back."""
+        if case.state not in ("verifying", "reviewing") or happened_at <= (case.done_at or 0):
+            return
+        self._house.cases.act(
+            case.id,
+            "rework",
+            actor="intake",
+            role="rule",
+            note="处置完成后又有上报",
+            evidence={"report": report},
+        )
+
+    def _follow_code(self, connection: sa.Connection) -> str:
+        while True:
+            code = "".join(secrets.choice(CODE_ALPHABET) for _ in range(8))
+            if not connection.execute(
+                sa.select(reports.c.id).where(reports.c.follow_code == code)
+            ).first():
+                return code
+
+
+class _Row(msgspec.Struct):
+    """The columns of a report that its answer shows."""
+
+    id: str
+    case_id: str
+    disposition: str
+    score: float | None
+    case_class: str
+    class_confidence: float
+    address: str
+    follow_code: str
+
+
+def _sighting(row: Any) -> Sighting:
+    return Sighting(
+        report=row.id,
+        channel=row.channel,
+        class_code=row.case_class,
+        longitude=row.longitude,
+        latitude=row.latitude,
+        time_us=row.happened_at,
+        place_error_m=row.place_error_m,
+        text=row.text,
+    )
