@@ -18,7 +18,13 @@ import numpy.typing as npt
 
 from xinji.methods.assignment import assign, second_best
 from xinji.methods.geodesy import metres_between
-from xinji.methods.vehicle_routing import Problem, Routing, earliest_start, route
+from xinji.methods.vehicle_routing import (
+    Problem,
+    Routing,
+    earliest_start,
+    route,
+    trade_for_waits,
+)
 
 Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
@@ -74,8 +80,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         waiting: per second that the task has waited, when there are more tasks than workers.
         area_waiting: per second that the task's area waits above the mean of all areas.
         free_wait: per second until a worker who is still busy comes free.
-        urgency: per second that the time left falls short of the horizon, which is the larger of
-            `next_round_seconds` and `queue_share` of the time that the whole queue takes.
+        next_round_seconds: how long a task waits that is not taken now; the lateness that this
+            would bring is counted.
+        urgency, queue_share: per second that the time left falls short of this share of the time
+            that the whole queue takes.
     """
 
     lateness: float = 4.0
@@ -83,8 +91,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     waiting: float = 0.02
     area_waiting: float = 0.05
     free_wait: float = 1.0
-    urgency: float = 1.0
-    next_round_seconds: float = 900.0
+    urgency: float = 0.1
+    next_round_seconds: float = 600.0
     queue_share: float = 1.0
 
 
@@ -170,14 +178,15 @@ def assign_now(
     best = np.where(np.isfinite(nearest), nearest, 0.0)
     slack = due[0] - service[0] - best
     queue = weights.queue_share * len(tasks) / len(workers) * float(service.mean() + best.mean())
-    horizon = max(weights.next_round_seconds, queue)
-    urgent = np.clip(horizon - slack, 0.0, horizon)
+    soon = weights.next_round_seconds
+    urgent = weights.lateness * np.clip(soon - slack, 0.0, soon)
+    urgent += weights.urgency * np.clip(queue - slack, 0.0, queue)
     parts = {
         "travel": travel.T,
         "free": weights.free_wait * np.broadcast_to(free, travel.shape).T,
         "late": weights.lateness * late.T,
         "workload": np.broadcast_to(weights.workload * (loads - loads.mean()), allowed.shape),
-        "urgency": np.broadcast_to(-weights.urgency * urgent[:, None], allowed.shape),
+        "urgency": np.broadcast_to(-urgent[:, None], allowed.shape),
         "waiting": np.broadcast_to(-weights.waiting * waited[:, None], allowed.shape),
         "area": np.broadcast_to(-weights.area_waiting * areas[:, None], allowed.shape),
     }
@@ -225,7 +234,7 @@ def plan_routes(
     seconds: float = 5.0,
     seed: int = 0,
     *,
-    promptness: float = 0.0,
+    metres_per_minute: float = 5.0,
     grace_seconds: float = 3_600.0,
     iterations: int | None = None,
 ) -> Plan:
@@ -237,35 +246,22 @@ def plan_routes(
         now_us: when the plan begins.
         seconds: wall time to search.
         seed: of the search; equal plans need `iterations` too.
-        promptness: 0 makes the ways short inside the due times; towards 1 the time that is left is
-            cut by this share, so that cases wait less and people go further. What does not fit
-            then gets its whole time back.
+        metres_per_minute: how much further people may go so that one case waits a minute less;
+            0 makes the ways as short as the due times permit.
         grace_seconds: a case that nobody can finish in time may start so long after the earliest
             moment possible.
         iterations: of the search, for plans that can be repeated.
 
-    Raises ValueError: sizes above the caps, names not unique, promptness outside 0 to 1.
+    Raises ValueError: sizes above the caps, names not unique, metres_per_minute below 0.
     """
     _check_sizes(tasks, workers)
-    if not 0 <= promptness < 1:
-        raise ValueError(f"promptness: {promptness} is not within 0 and below 1")
+    if not 0 <= metres_per_minute <= 1e6:
+        raise ValueError(f"metres_per_minute: {metres_per_minute} is not within 0 to 1,000,000")
     if not tasks or not workers:
         return _plan(tasks, workers, now_us, None)
     whole = _problem(tasks, workers, now_us, grace_seconds)
-    if promptness == 0:
-        return _plan(tasks, workers, now_us, route(whole, seconds, seed, iterations))
-    earliest = np.where(np.isfinite(earliest_start(whole)), earliest_start(whole), 0.0)
-    tight = np.minimum(np.maximum((1 - promptness) * whole.latest_s, earliest), whole.latest_s)
-    first = route(_with_latest(whole, tight), seconds * 0.6, seed, iterations)
-    missed = np.isin(np.arange(len(tasks)), first.unserved)
-    if not missed.any():
-        return _plan(tasks, workers, now_us, first)
-    mixed = _with_latest(whole, np.where(missed, whole.latest_s, tight))
-    second = route(mixed, seconds * 0.2, seed, iterations, initial=first)
-    if second.unserved:
-        # the last word has the promise to people: everything in its whole time
-        second = route(whole, seconds * 0.2, seed, iterations, initial=second)
-    return _plan(tasks, workers, now_us, second)
+    shortest = route(whole, seconds, seed, iterations)
+    return _plan(tasks, workers, now_us, trade_for_waits(whole, shortest, metres_per_minute))
 
 
 def _problem(

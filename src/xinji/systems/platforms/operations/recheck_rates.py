@@ -9,7 +9,7 @@ from hashlib import blake2b
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betaincinv  # type: ignore[import-untyped]
+from scipy.special import betaincinv
 
 Floats = npt.NDArray[np.float64]
 
