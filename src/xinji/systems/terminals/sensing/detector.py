@@ -34,7 +34,7 @@ VEHICLES = (CAR, BUS, TRUCK)
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """Boxes (n, 4) float32 as left, top, right, bottom in pixels; scores (n,); COCO classes (n,)."""
+    """Boxes (n, 4) as left, top, right, bottom in pixels; scores (n,); COCO classes (n,)."""
 
     boxes: Floats
     scores: Floats

@@ -17,6 +17,9 @@ CAMERA = Kind(
             choices=("ai-stream", "high-point", "smart-upgrade", "new-hd", "new-2021"),
         ),
         Attribute(name="scene", title=Title("场景", "Scene")),
+        Attribute(name="stream_url", title=Title("视频流地址", "Stream address")),
+        # JSON: see methods/vision/zones.py
+        Attribute(name="zones", title=Title("识别区域", "Zones")),
     ),
     properties=(
         Property(
@@ -42,6 +45,22 @@ CAMERA = Kind(
             minimum=0,
             maximum=255,
             expected_seconds=60,
+            decimals=0,
+        ),
+        Property(
+            name="frozen",
+            title=Title("画面冻结", "Picture frozen"),
+            states=(Title("否", "no"), Title("是", "yes")),
+            minimum=0,
+            maximum=1,
+            decimals=0,
+        ),
+        Property(
+            name="moved",
+            title=Title("镜头移位", "Camera moved"),
+            states=(Title("否", "no"), Title("是", "yes")),
+            minimum=0,
+            maximum=1,
             decimals=0,
         ),
     ),

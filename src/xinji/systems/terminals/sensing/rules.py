@@ -59,6 +59,22 @@ RULES = (
         case_class="camera-fault",
         system=SYSTEM,
     ),
+    *(
+        Rule(
+            id=f"terminals.sensing.seen_{name}",
+            title=title,
+            kind="camera",
+            property=name,
+            condition=Threshold(op=">=", limit=0.5),
+            severity=Severity.MINOR,
+            case_class="camera-fault",
+            system=SYSTEM,
+        )
+        for name, title in (
+            ("frozen", Title("视觉中枢判定画面冻结", "Picture frozen, by the vision hub")),
+            ("moved", Title("视觉中枢判定镜头移位", "Camera moved or covered, by the vision hub")),
+        )
+    ),
     Rule(
         id="terminals.sensing.frame_rate_low",
         title=Title("帧率过低", "Frame rate low"),
