@@ -213,7 +213,6 @@ def _search(
                 profile=profiles[key],
             )
         )
-    # seen[i]: place of location i in PyVRP's list
     data = pyvrp.ProblemData(
         locations=[pyvrp.Location(0, 0) for _ in keep],
         clients=[

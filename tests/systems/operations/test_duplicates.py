@@ -172,6 +172,16 @@ def test_a_report_is_attached_once_and_bad_input_is_named():
         msgspec.structs.replace(sighting("b"), place_error_m=-1.0)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("late_share", 0.0), ("radius_m", -1.0), ("tails", {"": 2.0}), ("class_error", {"x": 0.1}),
+     ("class_error", {"": 1.0}), ("ask_at", 9.0)],
+)  # fmt: skip
+def test_parameters_that_make_no_sense_are_named(field, value):
+    with pytest.raises(ValueError, match=field):
+        Parameters(**{field: value})
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 4), st.integers(0, 2)), max_size=40))
 def test_any_sequence_of_changes_equals_an_index_built_of_what_is_left(steps):

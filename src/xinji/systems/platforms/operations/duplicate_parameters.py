@@ -69,6 +69,24 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True):
     memory_days: float = 60.0
     learnt_from: int = 0
 
+    def __post_init__(self) -> None:
+        for name in (
+            "further_reports", "life_hours", "life_strength", "late_share", "late_hours",
+            "recurrence_share", "recurrence_hours", "neighbour_share", "neighbour_m",
+            "neighbour_hours", "radius_m", "horizon_hours", "memory_days",
+        ):  # fmt: skip
+            if not 0 < getattr(self, name) < 1e6:
+                raise ValueError(f"{name}: {getattr(self, name)} is not above 0 and below 1e6")
+        for name in ("place_error_m", "tails", "class_error"):
+            if "" not in getattr(self, name):
+                raise ValueError(f"{name}: no entry '' for any other channel")
+        if not all(tail > 2 for tail in self.tails.values()):
+            raise ValueError("tails: a Student-t of 2 or less has no variance")
+        if not all(0 < error < 1 for error in self.class_error.values()):
+            raise ValueError("class_error: not within 0 and 1")
+        if not self.ask_at <= self.merge_at:
+            raise ValueError(f"ask_at: {self.ask_at} is above merge_at {self.merge_at}")
+
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
     """A proposed pair and what a person said of it; `reasons` as in the Candidate shown."""
