@@ -19,18 +19,25 @@ from xinji.wire.http import observations_endpoint
 
 PAGE = Path(__file__).resolve().parent / "page"
 
-# The page is one origin: own scripts and styles, workers for the map, data: images of symbols.
+# The page is one origin: own scripts and styles, workers for the map and the phone's shell, blob:
+# images of photos just taken, and the icon font that lies inside its style sheet.
 SECURITY_HEADERS = [
     (
         b"content-security-policy",
         b"default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
-        b"worker-src 'self' blob:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
-        b"form-action 'self'",
+        b"font-src 'self' data:; worker-src 'self' blob:; manifest-src 'self'; connect-src 'self'; "
+        b"frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
     ),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
 ]
+
+BESIDES = {
+    "phone-worker.js": {"Service-Worker-Allowed": "/phone"},
+    "phone.webmanifest": {"Content-Type": "application/manifest+json"},
+}
+"""Headers that single files of the page need."""
 
 
 class SecurityHeaders:
@@ -88,10 +95,11 @@ async def page(request: Request) -> Response:
     if file is not None:
         # Assets carry their hash in the name.
         kept = "public, max-age=31536000, immutable" if path.startswith("assets/") else "no-cache"
-        return FileResponse(file, headers={"Cache-Control": kept})
+        return FileResponse(file, headers={"Cache-Control": kept} | BESIDES.get(path, {}))
     if path.startswith("assets/"):
         return Problem(404, "No such file", path).response()
-    index = PAGE / "index.html"
+    phone = path == "phone" or path.startswith("phone/")
+    index = PAGE / ("phone.html" if phone else "index.html")
     if not index.is_file():
         return PlainTextResponse("The page is not built yet: run `make ui`.\n", 503)
     return FileResponse(index, headers={"Cache-Control": "no-cache"})

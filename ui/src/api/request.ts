@@ -66,3 +66,27 @@ export function post<T>(path: string, body: unknown, quiet = false): Promise<T> 
   }
   return request<T>(path, init, quiet)
 }
+
+/** PUT of JSON. */
+export function put<T>(path: string, body: unknown): Promise<T> {
+  return request<T>(path, {
+    method: 'PUT',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+}
+
+/** POST of bytes as they are: a picture, a table. */
+export function send<T>(path: string, filter: Filter, body: Blob, quiet = false): Promise<T> {
+  const init = { method: 'POST', headers: { 'Content-Type': body.type || 'application/octet-stream' }, body }
+  return request<T>(address(path, filter), init, quiet)
+}
+
+/** What a refused request says, with the field and the rule it broke. */
+export function problemText(error: unknown): string {
+  if (!(error instanceof RequestError)) return error instanceof Error ? error.message : String(error)
+  const { field, rule, detail, title } = error.problem
+  const said = detail ?? title
+  const why = rule && !said.includes(rule) ? `${said}: ${rule}` : said
+  return field && !why.includes(field) ? `${field}: ${why}` : why
+}

@@ -32,6 +32,8 @@ export interface Session {
   role: Role
   area: string
   must_change_password: boolean
+  posts?: string[]
+  department?: string
 }
 
 export interface Property {
@@ -226,6 +228,15 @@ export interface Case {
   /** Of a supervision case: the indicator of the plan that is behind. */
   indicator?: string | null
   source: Source
+  condition?: string
+  calendar?: string
+  level?: string
+  parent?: string | null
+  exempt?: boolean
+  supervised?: boolean
+  reopened?: number
+  channel?: string
+  reports?: number
 }
 
 export interface CaseStep {
@@ -243,12 +254,13 @@ export interface CaseStep {
   hash: string
 }
 
-export type CaseField = 'note' | 'assignee' | 'evidence'
-
 export interface CaseAction {
   name: string
   title: Title
-  requires: CaseField[]
+  /** `note`, `assignee`, `evidence`, or a field of the evidence. */
+  requires: string[]
+  /** Columns of the case that may come with the action. */
+  sets?: string[]
 }
 
 export interface CaseDetail extends Case {

@@ -1,5 +1,6 @@
-import { computed, ref } from 'vue'
+import { computed } from 'vue'
 import { district } from '@/api/district'
+import { houseTime } from '@/api/houseClock'
 import { isChinese } from '@/language'
 import { ABSENT } from './number'
 
@@ -34,12 +35,9 @@ export function clockTime(time: string | number | null | undefined): string {
 
 /** The calendar day of the district, `2026-11-22`. */
 export function today(): string {
-  return day.value.format(new Date())
+  return day.value.format(houseTime())
 }
 
-/** The current time, once a second, for what counts live. */
-export const now = ref(Date.now())
-setInterval(() => (now.value = Date.now()), 1000)
 
 /** A duration in its two largest parts: `3 小时 20 分`, `3 h 20 min`. */
 export function duration(seconds: number | null | undefined): string {
@@ -68,4 +66,20 @@ export function stopwatch(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds))
   const two = (n: number) => String(n).padStart(2, '0')
   return `${two(Math.floor(whole / 3600))}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`
+}
+
+/** How long ago, `3 小时 20 分前`, by the clock of the house. */
+export function ago(time: string | null | undefined, now: number): string {
+  if (!time) return ABSENT
+  const text = duration((now - Date.parse(time)) / 1000)
+  return isChinese.value ? `${text}前` : `${text} ago`
+}
+
+/** Start of a day of the district that is `days` from today, in Unix milliseconds. */
+export function dayStart(days = 0): number {
+  const [year, month, date] = today().split('-').map(Number) as [number, number, number]
+  const noon = Date.UTC(year, month - 1, date + days, 12)
+  // Noon in UTC is on the same day in every zone of China; its local hour gives the offset.
+  const hour = Number(timeText(noon).slice(11, 13))
+  return noon - hour * 3600_000
 }

@@ -4,7 +4,7 @@ import { onChange, onReopened } from '@/api/changes'
 import type { Filter } from '@/api/request'
 import type { Case } from '@/api/types'
 import { usePages } from '@/api/usePages'
-import { hold, type HeldCase } from './caseClock'
+import { hold, type HeldCase } from '@/format/caseClock'
 
 /** The list of cases: its filter is in the address; rows change in place, so that neither scroll
  *  nor selection moves under the reader, and new ones wait until they are asked for. */
