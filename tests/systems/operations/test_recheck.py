@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta, binom
 
-from benchmarks.recheck import World, measured_rates, naive, run
+from benchmarks.recheck import Case, World, measured_rates, naive, run
 from xinji.systems.platforms.operations.recheck import (
     Look,
     Policy,
@@ -18,6 +18,7 @@ from xinji.systems.platforms.operations.recheck import (
     audit_due,
     decide,
     false_close_interval,
+    learn_case,
     log_likelihood_ratio,
     wald_limits,
 )
@@ -244,6 +245,52 @@ def test_rates_survive_storage():
     again = msgspec.json.decode(msgspec.json.encode(rates), type=Rates)
     assert again == rates
     assert again.measured(KIND)[0] > 0
+
+
+def test_only_a_random_sample_teaches_how_much_is_really_done():
+    """Closed loop: the machine decides, people state truths, rates are updated as it runs."""
+    world = World(cameras=(2,))
+
+    def loop(sampled):
+        generator, policy = np.random.default_rng(11), Policy(bound=0.005)
+        rates = measured_rates(world, 12, 60)
+        wrong = closed = 0
+        for number in range(800):
+            case, history = Case(world, generator), []
+            views = [View(camera=f"k{at}") for at in range(2)]
+            while True:
+                verdict = decide(history, rates, policy, class_code=KIND, views=views)
+                if verdict.action != "look":
+                    break
+                camera = int(verdict.next_camera[1:])
+                result = "present" if case.look(camera) else "absent"
+                moment = len(history) * 30 * MINUTE
+                history.append(Look(camera=f"k{camera}", result=result, time_us=moment))
+            wrong += verdict.action == "close" and case.there
+            closed += verdict.action == "close"
+            seen = {}
+            for look in history:
+                seen.setdefault(look.camera, []).append(look.result == "present")
+            if sampled:
+                learn_case(rates, f"c{number}", KIND, case.there, seen, share=0.3)
+            elif verdict.action == "close":
+                rates.update_done(KIND, case.there)
+        done = rates.really_done(KIND)
+        return done[0] / sum(done), wrong, closed
+
+    share, wrong, closed = loop(sampled=True)
+    assert share == pytest.approx(0.9, abs=0.05)
+    assert closed > 400 and wrong / closed < 0.01
+    # the trap: audits of closings alone
+    assert loop(sampled=False)[0] > 0.96
+
+
+def test_a_class_without_measurements_learns_from_every_case():
+    rates = Rates()
+    assert learn_case(rates, "c1", KIND, True, {"k1": [True]}, share=0.0)
+    for number in range(40):
+        learn_case(rates, f"d{number}", KIND, number % 2 == 0, {"k1": [number % 2 == 0] * 2})
+    assert not learn_case(rates, "c2", KIND, True, {"k1": [True]}, share=0.0)
 
 
 def test_audits_are_a_fixed_share_of_cases():

@@ -25,12 +25,13 @@ from xinji.systems.platforms.operations.recheck_rates import (
     Rates,
     audit_due,
     false_close_interval,
+    learn_case,
     mean,
 )
 
 __all__ = [
     "Interval", "Look", "Policy", "Rates", "Verdict", "View", "audit_due", "decide",
-    "false_close_interval", "log_likelihood_ratio", "wald_limits",
+    "false_close_interval", "learn_case", "log_likelihood_ratio", "wald_limits",
 ]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
 import msgspec
@@ -84,7 +84,10 @@ class Rates(msgspec.Struct, kw_only=True):
         return np.asarray(weights / weights.sum(), np.float64)
 
     def update_done(self, class_code: str, still_there: bool) -> None:
-        """Count one case that was said to be done and whose truth a person has stated."""
+        """Count one case that was said to be done and whose truth a person has stated.
+
+        The cases counted must be a random sample of the work said to be done: see `learn_case`.
+        """
         _count(self.done, class_code, (float(not still_there), float(still_there)))
 
     def recall(self, class_code: str, camera: str) -> tuple[float, float]:
@@ -127,6 +130,40 @@ class Rates(msgspec.Struct, kw_only=True):
         no = prior[1] + max(whole[1] - own[1], 0.0)
         shrink = min(1.0, self.strength / (yes + no))
         return yes * shrink + own[0], no * shrink + own[1]
+
+
+def learn_case(
+    rates: Rates,
+    case_id: str,
+    class_code: str,
+    still_there: bool,
+    seen: Mapping[str, Sequence[bool]],
+    share: float = 0.03,
+    least_measured: int = 30,
+) -> bool:
+    """Count a case whose truth a person stated, and say whether it was counted.
+
+    Counted are the cases of the audit sample, whatever the verdict was, and all cases of a class
+    that is not measured yet, for those all go to people. Other cases reach people because of their
+    looks: to count only audited closings would teach that nearly all work is really done, to count
+    only doubtful cases that little is, and the bound would not hold.
+
+    Args:
+        rates: changed in place.
+        case_id: decides by `audit_due` with `share`.
+        class_code: of the case.
+        still_there: what the person found.
+        seen: by camera, the looks of the last round: present or not, blind ones left out.
+        share: of the audit.
+        least_measured: as in `Policy`.
+    """
+    known = min(rates.measured(class_code)) >= least_measured
+    if known and not audit_due(case_id, share):
+        return False
+    for camera, results in seen.items():
+        rates.update(class_code, camera, still_there, results)
+    rates.update_done(class_code, still_there)
+    return True
 
 
 def audit_due(case_id: str, share: float = 0.03) -> bool:
