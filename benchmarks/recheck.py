@@ -121,7 +121,7 @@ def naive(world: World, seed: int, cases: int, looks: int) -> tuple[float, float
     return wrong / max(closed, 1), closed / cases
 
 
-WORLDS: tuple[tuple[World, float, float | None], ...] = (
+WORLDS: tuple[tuple[World, float, float], ...] = (
     (World(), 0.001, 0.001),
     (World(half_blind=0.15), 0.001, 0.001),
     (World(half_blind=0.15), 0.005, 0.005),
@@ -158,14 +158,16 @@ def measure(setting: Setting) -> list[Row]:
                     value=round(total["false"] / max(total["close"], 1), 5),
                     server_us=round(total["cpu_us"] / len(runs), 1),
                     runs=[round(r["false"] / max(r["close"], 1), 5) for r in runs],
-                    note=f"closed {total['close'] / everything:.1%}, "
+                    note=("" if total["close"] else "nothing is closed, people are asked: ")
+                    + f"closed {total['close'] / everything:.1%}, "
                     f"asked {total['ask'] / everything:.1%}, "
                     f"reopened {total['reopen'] / everything:.1%} (of those really gone "
                     f"{total['reopened gone'] / max(total['reopen'], 1):.1%}), "
                     f"{total['looks'] / max(total['close'], 1):.2f} looks per closing",
                 ),
                 peers=peers,
-                goal=Goal(most=goal) if goal else None,
+                # nothing closed is no figure
+                goal=Goal(most=goal) if total["close"] else None,
                 input=f"{everything:,} cases; CPU is per verdict",
             )
         )
