@@ -1,4 +1,4 @@
-"""The loop of `xinji vision`: cameras, clock, rain and re-checks from the house; the hub at work."""
+"""The loop of `xinji vision`: cameras, clock, rain and re-checks from the house; the hub."""
 
 from __future__ import annotations
 

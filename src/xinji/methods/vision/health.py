@@ -99,7 +99,8 @@ class PictureHealth:
         strange = False
         if self._learnt > 3 and not blurred:
             window = cv2.createHanningWindow((WIDTH, HEIGHT), cv2.CV_32F)
-            (x, y), response = cv2.phaseCorrelate(self._edges, edges, window)
+            # It multiplies its arguments by the window in place: it gets copies.
+            (x, y), response = cv2.phaseCorrelate(self._edges.copy(), edges.copy(), window)
             shifted = float(np.hypot(x, y)) > SHIFT_SHARE * WIDTH and response > 0.08
             strange = likeness < LEAST_LIKENESS and (shifted or likeness < 0.5 * LEAST_LIKENESS)
         self._strange = self._strange + 1 if strange else 0

@@ -1,6 +1,7 @@
 """Things left behind, found by few looks.
 
-A background, what differs from it for long, and a second look at each candidate. Follows the idea of two backgrounds (Porikli, Ivanov, Haga: Robust abandoned object detection using
+A background, what differs from it for long, and a second look at each candidate. Follows the idea
+of two backgrounds (Porikli, Ivanov, Haga: Robust abandoned object detection using
 dual foregrounds, EURASIP J. Adv. Signal Process. 2008): the slow one is the place as it should be,
 the held one is what has stood there lately. Features are local log contrast and chromaticity, so
 that the hour of the day and smooth headlight glow cancel. The second look asks of each candidate

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 class Votes:
     """The looks at one problem in one zone.
 
-    Raised when at least `raise_at` of the last `of` looks score `high` or more and the first and
-    last of them are `dwell` seconds apart; over when `clear_at` of the last `of` are below `low`.
+    Raised when at least `raise_at` of the last `of` looks score `high` or more, and that has held,
+    from the first of them on, for `dwell` seconds; over when `clear_at` of the last `of` are below `low`.
     """
 
     raise_at: int = 3
@@ -26,6 +26,7 @@ class Votes:
     dwell: float = 0.0
     longest: float = 7200.0
     raised: bool = False
+    since: float | None = None
     looks: deque[tuple[float, float]] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
@@ -52,8 +53,12 @@ class Votes:
             self.looks.popleft()
         yes = [time for time, each in self.looks if each >= self.high]
         if not self.raised:
-            if len(yes) >= self.raise_at and yes[-1] - yes[0] >= self.dwell:
-                self.raised = True
+            if len(yes) < self.raise_at:
+                self.since = None
+                return None
+            self.since = yes[0] if self.since is None else self.since
+            if yes[-1] - self.since >= self.dwell:
+                self.raised, self.since = True, None
                 return "raised"
         elif sum(each < self.low for _, each in self.looks) >= self.clear_at:
             self.raised = False
