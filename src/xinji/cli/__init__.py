@@ -27,7 +27,9 @@ COMMANDS = (
     "user",
     "audit",
     "doctor",
+    "street",
     "models",
+    "vision",
 )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
+import datetime as dt
 import json
 import os
 import signal
@@ -18,14 +20,38 @@ import uvloop
 from xinji.access.identity import PolicyError, Role
 from xinji.cli.serve import add_options, options_of
 from xinji.cli.server import Running, announce, running
+from xinji.loop.calendars import DISTRICT_TIME
+from xinji.loop.clock import HouseClock
 from xinji.loop.house import House
 from xinji.plan.board import board, today
 from xinji.store.schema import cases, events
+from xinji.store.work_schema import workers
 
+TRUTH_FILE = "truth.jsonl"
+STREET_FILE = "street.jsonl"
+CLOCK_FILE = "demo-clock"
+"""Where a demo's clock ended: it never goes back when the folder is used again."""
 CREWS = "crews"
 ADMINISTRATOR = "simulation"
+HUB = "vision-hub"
 HISTORY_DAYS = 3.0
 STOP_SECONDS = 10.0
+SPEED = 30.0
+CAMERAS = 500
+FIRST_HOUR = 7
+"""Local hour at which the demo's clock begins: a working day is about to start."""
+CREW = {
+    "sanitation": 14,
+    "enforcement": 10,
+    "traffic": 6,
+    "drainage": 4,
+    "roads": 3,
+    "greening": 2,
+    "facilities": 3,
+    "emergency": 4,
+}
+"""Workers by skill."""
+INSPECTORS = 10
 
 
 def add(commands: Any) -> None:
@@ -37,6 +63,8 @@ def add(commands: Any) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--faults-per-hour", type=float, default=240.0)
     parser.add_argument("--history-days", type=float, default=HISTORY_DAYS)
+    parser.add_argument("--speed", type=float, default=SPEED, help="of the house's clock")
+    parser.add_argument("--cameras", type=int, default=CAMERAS, help="streams; 0 for no street")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -46,23 +74,33 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _run(arguments: argparse.Namespace) -> int:
     known = (arguments.data / "registry.sqlite3").exists()
-    async with running(options_of(arguments)) as here:
+    clock = _clock(arguments, known=known)
+    (arguments.data / TRUTH_FILE).unlink(missing_ok=True)
+    options = dataclasses.replace(options_of(arguments), clock=clock)
+    async with running(options) as here:
         announce(here)
         history = 0.0 if known and here.house.store.row_count else arguments.history_days
-        simulator = await _simulator(arguments, here, history)
+        processes = [await _simulator(arguments, here, history)]
+        if arguments.cameras:
+            processes += await _street(arguments, here)
         waiting = [asyncio.create_task(here.stopping.wait())]
-        ended = asyncio.create_task(simulator.wait())
+        hurrying = asyncio.create_task(_hurry(arguments, here)) if clock is not None else None
+        ended = [asyncio.create_task(process.wait()) for process in processes]
         try:
             await asyncio.wait(
-                [*waiting, ended],
+                [*waiting, *ended],
                 timeout=arguments.duration,
                 return_when=asyncio.FIRST_COMPLETED,
             )
-            failed = ended.done() and not here.stopping.is_set()
+            failed = any(task.done() for task in ended) and not here.stopping.is_set()
         finally:
-            await _end(simulator)
-            for task in waiting:
-                task.cancel()
+            if clock is not None:
+                (arguments.data / CLOCK_FILE).write_text(f"{clock.seconds():.3f}")
+            for process in reversed(processes):
+                await _end(process)
+            for task in (*waiting, hurrying):
+                if task is not None:
+                    task.cancel()
         if failed:
             print("xinji demo: the simulated district stopped by itself", file=sys.stderr)
             return 1
@@ -72,6 +110,27 @@ async def _run(arguments: argparse.Namespace) -> int:
     if arguments.headless:
         print(json.dumps(result), flush=True)
     return 0
+
+
+def _clock(arguments: argparse.Namespace, *, known: bool) -> HouseClock | None:
+    """The demo's clock: from this morning on, or from where the folder's clock ended."""
+    if arguments.speed == 1:
+        return None
+    kept = arguments.data / CLOCK_FILE
+    if known and kept.exists():
+        start = float(kept.read_text())
+    else:
+        today = dt.datetime.now(DISTRICT_TIME).replace(minute=0, second=0, microsecond=0)
+        start = (today.replace(hour=FIRST_HOUR) - dt.timedelta(days=1)).timestamp()
+    return HouseClock(start)
+
+
+async def _hurry(arguments: argparse.Namespace, here: Running) -> None:
+    """Let the clock run fast once the devices are live: history is sent at a standstill."""
+    truth = arguments.data / TRUTH_FILE
+    while not (truth.exists() and b'"run"' in truth.read_bytes()[:4096]):
+        await asyncio.sleep(0.5)
+    here.house.clock.set_speed(arguments.speed)
 
 
 async def _simulator(
@@ -96,7 +155,8 @@ async def _simulator(
         *("--seed", str(arguments.seed)),
         *("--faults-per-hour", str(arguments.faults_per_hour)),
         *("--history-days", str(history)),
-        *("--truth", str(Path(arguments.data) / "truth.jsonl")),
+        "--house-clock",
+        *("--truth", str(Path(arguments.data) / TRUTH_FILE)),
         env=environment,
         stdout=asyncio.subprocess.DEVNULL,
         # Ctrl-C reaches the whole group; the house ends its client itself, in order.
@@ -104,10 +164,58 @@ async def _simulator(
     )
 
 
-def _token(house: House, name: str, role: Role) -> str:
+async def _street(arguments: argparse.Namespace, here: Running) -> list[asyncio.subprocess.Process]:
+    """Start the street, and the vision hub that watches it."""
+    house = here.house
+    tokens: dict[str, str] = {}
+    for skill, count in CREW.items():
+        for number in range(1, count + 1):
+            name = f"worker-{skill}-{number:02d}"
+            tokens[name] = _token(house, name, Role.OPERATOR, ("worker", "simulated"))
+            _employ(house, name, skill)
+    for number in range(1, INSPECTORS + 1):
+        name = f"inspector-{number:02d}"
+        tokens[name] = _token(house, name, Role.OPERATOR, ("inspector", "simulated"))
+    posts = ("intake", "shift-leader", "dispatcher", "leader", "simulated")
+    tokens["office"] = _token(house, "office", Role.OPERATOR, posts)
+    environment = os.environ | {
+        "XINJI_STREET_TOKENS": json.dumps(tokens),
+        "XINJI_ADMINISTRATOR_TOKEN": _token(house, ADMINISTRATOR, Role.ADMINISTRATOR),
+        "XINJI_TOKEN": _token(house, HUB, Role.OPERATOR, ("camera", "simulated")),
+    }
+    commands = [
+        ("street", "--url", here.url, "--cameras", str(arguments.cameras),
+         "--seed", str(arguments.seed), "--truth", str(Path(arguments.data) / STREET_FILE)),
+        ("vision", "--url", here.url),
+    ]  # fmt: skip
+    return [
+        await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "xinji.cli",
+            *command,
+            env=environment,
+            stdout=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        for command in commands
+    ]
+
+
+def _employ(house: House, name: str, skill: str) -> None:
+    """Enter a worker with a skill; the place comes from the worker's phone."""
+    with house.database.writing() as connection:
+        known = connection.execute(sa.select(workers.c.person).where(workers.c.person == name))
+        if known.first() is None:
+            connection.execute(
+                sa.insert(workers).values(person=name, department="", skills=[skill], on_duty=False)
+            )
+
+
+def _token(house: House, name: str, role: Role, posts: tuple[str, ...] = ()) -> str:
     """A day's token of an account that only the demo uses (nobody knows its password)."""
     with suppress(PolicyError):
-        house.identity.add(name, os.urandom(24).hex(), role, actor="demo")
+        house.identity.add(name, os.urandom(24).hex(), role, actor="demo", posts=posts)
     return house.identity.issue(name, "demo", 1, actor="demo")
 
 

@@ -21,6 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from xinji.api.call import Site
 from xinji.cli.remote import leave, take_away
 from xinji.district.geography import load_district
+from xinji.loop.clock import HouseClock
 from xinji.loop.house import House, Policy
 from xinji.plan.reading import PlanError, read_plan
 from xinji.plan.supervision import (
@@ -58,6 +59,7 @@ class Options:
     plan: Path | None = None
     district: Path | None = None
     raw_days: int = 400
+    clock: HouseClock | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +132,7 @@ def open_house(options: Options) -> Site:
         case_types=(SUPERVISION,),
         case_classes=(TARGET_BEHIND,),
         policy=Policy(raw_days=options.raw_days),
+        clock=options.clock,
     )
     known = house.registry.areas
     # A folder keeps its own district: a command without --district must not add the default one.

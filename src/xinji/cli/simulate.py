@@ -40,6 +40,9 @@ def add(commands: Any) -> None:
     parser.add_argument("--duration", type=float, help="seconds of the simulated clock")
     parser.add_argument("--faults-per-hour", type=float, default=120.0)
     parser.add_argument("--truth", type=Path, help="write the ground truth here (JSON lines)")
+    parser.add_argument(
+        "--house-clock", action="store_true", help="run by the house's clock, at its speed"
+    )
     parser.add_argument("--history-days", type=float, default=0.0, help="send history first")
 
 
@@ -75,6 +78,7 @@ async def _simulate(arguments: argparse.Namespace) -> dict[str, Any] | None:
             truth_path=arguments.truth,
             backfill_days=arguments.history_days,
             administrator_token=os.environ.get("XINJI_ADMINISTRATOR_TOKEN", ""),
+            house_clock=arguments.house_clock,
         )
     )
     loop = asyncio.get_running_loop()

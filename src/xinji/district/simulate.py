@@ -23,6 +23,7 @@ from xinji.district.carriers import HttpCarrier, MqttCarrier, Tally
 from xinji.district.devices import Devices
 from xinji.district.faults import plan_faults
 from xinji.district.geography import District, load_district
+from xinji.district.house_time import HouseTime
 from xinji.district.people import Crews
 from xinji.district.things import all_things, fleets
 from xinji.district.truth import TruthFile
@@ -104,6 +105,7 @@ async def simulate(
     backfill_days: float = 0.0,
     administrator_token: str = "",
     storms: Sequence[Storm] = (),
+    house_clock: bool = False,
     systems: Sequence[System] | None = None,
     district: District | None = None,
 ) -> Summary:
@@ -125,6 +127,8 @@ async def simulate(
         backfill_days: days of history sent before the run.
         administrator_token: to register the things when they are absent; default the operator's.
         storms: storms placed by hand.
+        house_clock: run by the house's own clock, whatever its speed; `speed` and `start` are
+            not used.
         systems: whose devices; default all that `discover` finds.
         district: where; default Changning.
 
@@ -146,12 +150,17 @@ async def simulate(
     async with httpx.AsyncClient(base_url=server_url, timeout=30.0) as http:
         await register(http, administrator_token or operator_token, all_things(found))
         sent_before = 0
+        house = await HouseTime.of(http) if house_clock else None
+        if house is not None:
+            speed, begin = house.speed, house.now() // MICROSECONDS * MICROSECONDS
         if backfill_days > 0:
             sent_before = await backfill(
                 http, (name, secret.encode()), found, seed=seed, end_us=begin, days=backfill_days
             )
             log.info("%d rows of history", sent_before)
-            if start is None and speed <= 1:
+            if house is not None:
+                begin = house.now() // MICROSECONDS * MICROSECONDS
+            elif start is None and speed <= 1:
                 begin = _begin(None, speed, duration)
         faults = plan_faults(
             found,
@@ -163,7 +172,7 @@ async def simulate(
         )
         truth.write("run", seed=seed, start=begin, speed=speed, fault_rate=fault_rate)
         devices = Devices(found, faults, rules, seed=seed, truth=truth, storms=storms)
-        clock = RunClock(begin, speed)
+        clock = house or RunClock(begin, speed)
         mqtt = MqttCarrier(
             mqtt_host,
             mqtt_port,
@@ -176,6 +185,7 @@ async def simulate(
         )
         await mqtt.open()
         crew_task = asyncio.create_task(crews.run()) if operator_token else None
+        following = asyncio.create_task(house.follow(http)) if house is not None else None
         at = begin
         try:
             step = int(min(max(speed / STEPS_A_SECOND, 1.0), LONGEST_STEP) * MICROSECONDS)
@@ -188,10 +198,11 @@ async def simulate(
                         await mqtt.send(report, tally)
                 at += step
         finally:
-            if crew_task is not None:
-                crew_task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await crew_task
+            for task in (crew_task, following):
+                if task is not None:
+                    task.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await task
             devices.finish(at)
             truth.close()
             await over_http.close()

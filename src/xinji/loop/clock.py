@@ -17,22 +17,32 @@ class HouseClock:
 
     Args:
         start: Unix seconds to begin at; None for the system clock, which is then followed.
-        speed: seconds of this clock in a second; other than 1 only for a simulated district, whose
-            clock then follows nothing.
+        speed: seconds of this clock in a second; other than 1 only for a simulated district.
+
+    Attributes:
+        free: the clock follows nothing, it was started by hand.
+        doubt: seconds that the system clock is behind.
     """
 
     def __init__(self, start: float | None = None, speed: float = 1.0) -> None:
         self.speed = speed
-        self._free = start is not None or speed != 1.0
+        self.free = start is not None or speed != 1.0
         self._zero = time.monotonic()
         self._start = time.time() if start is None else start
         self._lock = threading.Lock()
         self.doubt = 0.0
 
+    def set_speed(self, speed: float) -> None:
+        """Run on from now at another speed; the clock is free from then on."""
+        now = self.seconds()
+        with self._lock:
+            self._start, self._zero = now, time.monotonic()
+            self.speed, self.free = speed, True
+
     def seconds(self) -> float:
         """Unix seconds."""
         steady = self._start + (time.monotonic() - self._zero) * self.speed
-        if self._free:
+        if self.free:
             return steady
         ahead = time.time() - steady
         if ahead > STEP:

@@ -48,6 +48,7 @@ CaseDetails = Callable[[CaseRow], dict[str, Any]]
 """What a system adds to the page of a case; {} for cases that are not its own."""
 
 DAY_US = 86_400 * 1_000_000
+HICCUP_SECONDS = 5.0
 HOUR_US = 3_600 * 1_000_000
 
 
@@ -99,7 +100,7 @@ class House:
         )
         self.audit = Audit(self.database, self.folder.checkpoints)
         # Sessions end by real time, however fast a simulated district's clock runs.
-        seconds = self.clock.seconds if self.clock.speed == 1 else time.time
+        seconds = time.time if self.clock.free else self.clock.seconds
         self.identity = Identity(self.database, self.audit, seconds)
         self.credentials = Credentials(self.database, self.audit)
         self.calendars = Calendars(self.database)
@@ -135,7 +136,7 @@ class House:
         self._rate = 0.0
         self._stored_before = 0
         self._tasks: list[asyncio.Task[None]] = []
-        self._chores: list[tuple[float, float, Callable[[], Awaitable[None]]]] = []
+        self._chores: list[tuple[float, float, float | None, Callable[[], Awaitable[None]]]] = []
         self.case_details: list[CaseDetails] = []
         self.parts: dict[str, Any] = {}
         warm(self.store.table)
@@ -267,22 +268,51 @@ class House:
 
     # -- turning ----------------------------------------------------------------------------
 
-    def every(self, seconds: float, chore: Callable[[], Awaitable[None]], first: float) -> None:
-        """Run `chore` after `first` seconds and then every `seconds`, while the house runs."""
-        self._chores.append((first, seconds, chore))
+    def every(
+        self,
+        seconds: float,
+        chore: Callable[[], Awaitable[None]],
+        first: float,
+        *,
+        shortest: float | None = None,
+    ) -> None:
+        """Run `chore` after `first` seconds and then every `seconds`, while the house runs.
+
+        With `shortest`, `seconds` are those of the house's clock, but never less than `shortest`
+        real ones.
+        """
+        self._chores.append((first, seconds, shortest, chore))
 
     async def start(self) -> None:
         """Start turning."""
-        self.every(max(0.1, 1.0 / self.clock.speed), self._tick, 1.0)
+        self.every(1.0, self._tick, 1.0, shortest=0.1)
         self.every(15.0, self._save, 15.0)
         self.every(60.0, self._checkpoint, 60.0)
         self.every(86_400.0, self._retain, 3_600.0)
         self._run(self.ingest.run())
-        for first, seconds, chore in self._chores:
-            self._run(_repeat(first, seconds, chore))
+        for first, seconds, shortest, chore in self._chores:
+            self._run(self._repeat(first, seconds, shortest, chore))
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))
+
+    async def _repeat(
+        self,
+        first: float,
+        seconds: float,
+        shortest: float | None,
+        chore: Callable[[], Awaitable[None]],
+    ) -> None:
+        await asyncio.sleep(first)
+        while True:
+            try:
+                await chore()
+            except StoreError as error:
+                log.error("put off: %s", error)
+            except Exception:
+                log.exception("a chore of the house failed; it is tried again")
+            wait = seconds if shortest is None else max(shortest, seconds / self.clock.speed)
+            await asyncio.sleep(wait)
 
     async def _on_keeper(self, work: Callable[[], Any]) -> None:
         await asyncio.get_running_loop().run_in_executor(self.ingest.keeper, work)
@@ -295,7 +325,12 @@ class House:
         """Silence and timers, on the keeper thread; once a second while the house runs."""
         if self._behind:
             self._catch_up()
-        found = self.rules.listen(self.clock.now())
+        now = self.clock.now()
+        if self.clock.speed != 1:
+            # A hiccup of a second is minutes of a fast clock: what may still be on its way when
+            # the last rows came is not silent.
+            now = min(now, self.ingest.stamped_to) - int(HICCUP_SECONDS * self.clock.speed * 1e6)
+        found = self.rules.listen(now)
         if found:
             self.writer.write(found)
         self.cases.run_timers()
@@ -352,15 +387,3 @@ class House:
         self.store.close()
         self.database.close()
         self.folder.close()
-
-
-async def _repeat(first: float, seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
-    await asyncio.sleep(first)
-    while True:
-        try:
-            await chore()
-        except StoreError as error:
-            log.error("put off: %s", error)
-        except Exception:
-            log.exception("a chore of the house failed; it is tried again")
-        await asyncio.sleep(seconds)

@@ -104,7 +104,7 @@ class Ingest:
         self._units: dict[int, str] = {}
         self.keeper = ThreadPoolExecutor(1, thread_name_prefix="keeper")
         self.counters = Counters()
-        self._stamped_to = 0
+        self.stamped_to = 0
         self.read_only = ""
 
     def resolve(self, device: Device, thing: str, name: str) -> int | Reason:
@@ -174,11 +174,11 @@ class Ingest:
                 )
 
     def _commit(self, group: list[Waiting], loop: asyncio.AbstractEventLoop) -> None:
-        now = self._stamped_to = max(self._clock.now(), self._stamped_to + 1)
+        now = self.stamped_to = max(self._clock.now(), self.stamped_to + 1)
         batches = [batch for batch, _ in group]
         lengths = [len(batch.series) for batch in batches]
         rows, owner = _gather(batches, lengths, now)
-        self._stamped_to += len(rows)
+        self.stamped_to += len(rows)
         table = self._store.table
         codes = np.zeros(len(rows), np.uint8)
         latest = now + FUTURE_LIMIT_SECONDS * 1_000_000

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from xinji.api.call import iso
 from xinji.loop.cases import CaseError, CaseRow, Change
 from xinji.loop.house import House
+from xinji.methods.geodesy import metres_between
 from xinji.model.title import Title
 from xinji.store.schema import cases
 from xinji.store.work_schema import overrides, workers
@@ -26,6 +27,7 @@ from xinji.systems.platforms.operations.dispatch import (
     Task,
     Worker,
     assign_now,
+    left_over,
     plan_routes,
 )
 
@@ -53,6 +55,27 @@ PLAN_SECONDS = 3.0
 LARGEST_PLAN = 1_000
 
 
+class Alternative(msgspec.Struct, frozen=True, kw_only=True):
+    """Another who has the skill, and how soon."""
+
+    worker: str
+    minutes: float
+    late_minutes: float
+
+
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
+    """The machine's choice for a case, in both languages, and who else could go."""
+
+    assignment: Assignment
+    explanation: Title
+    alternatives: tuple[Alternative, ...]
+
+    @property
+    def worker(self) -> str:
+        """Who is chosen."""
+        return self.assignment.worker
+
+
 class Dispatching:
     """Dispatch of urban cases.
 
@@ -65,7 +88,7 @@ class Dispatching:
     def __init__(self, house: House, classes: ClassTable) -> None:
         self._house, self._classes = house, classes
         self.automatic = True
-        self.proposed: dict[str, Assignment] = {}
+        self.proposed: dict[str, Proposal] = {}
         self.plan: Plan | None = None
         self.planned_at: int | None = None
         self._turning = threading.Lock()
@@ -134,50 +157,58 @@ class Dispatching:
             latitude=row.latitude,
             skills=tuple(row.skills),
             until_us=now + SHIFT_US,
-            load=row.open_cases,
+            load=row.open_cases * SERVICE_SECONDS[""],
+            # what is in hand comes first
+            free_us=now + int(row.open_cases * SERVICE_SECONDS[""] * US),
             speed_m_s=WALK_M_S,
         )
 
     # -- the instant answer --------------------------------------------------------------------
 
-    def turn(self, *, automatic: bool | None = None) -> tuple[list[Assignment], list[str]]:
-        """Propose for what is filed and, when `automatic`, dispatch it; (dispatched, left)."""
+    def turn(self, *, automatic: bool | None = None) -> tuple[list[Proposal], dict[str, Title]]:
+        """Propose for what is filed and, when `automatic`, dispatch it.
+
+        Returns what was dispatched, and why the rest was not, by case.
+        """
         with self._turning:
             now = self._house.clock.now()
             filed = self._tasks(("filed",))
             if not filed:
-                return [], []
+                return [], {}
             free = [row for row in self.workers() if row.open_cases < HAND]
-            found = assign_now(
-                [self._task(row, now) for row in filed],
-                [self._worker(row, now) for row in free],
-                now,
-            )
-            self.proposed |= {each.case: each for each in found}
-            sent: list[Assignment] = []
-            if self.automatic if automatic is None else automatic:
-                sent = [each for each in found if self._send(each)]
-            done = {each.case for each in sent}
-            return sent, [row.id for row in filed if row.id not in done]
+            tasks = [self._task(row, now) for row in filed]
+            crew = [self._worker(row, now) for row in free]
+            found = assign_now(tasks, crew, now)
+            by_case = {task.case: task for task in tasks}
+            made = [_proposal(each, by_case[each.case], crew, now) for each in found]
+            self.proposed |= {each.assignment.case: each for each in made}
+            left = {
+                each.case: Title(_REASONS.get(each.reason, "暂无可派人员"), each.reason)
+                for each in left_over(tasks, crew, found, now)
+            }
+            if not (self.automatic if automatic is None else automatic):
+                return [], left
+            return [each for each in made if self._send(each)], left
 
-    def _send(self, chosen: Assignment) -> bool:
+    def _send(self, chosen: Proposal) -> bool:
+        each = chosen.assignment
         try:
             self._house.cases.act(
-                chosen.case,
+                each.case,
                 "dispatch",
                 actor="dispatch",
                 role="rule",
-                assignee=chosen.worker,
+                assignee=each.worker,
                 note=chosen.explanation.zh,
                 evidence={
-                    "arrive_at": iso(chosen.arrive_us),
-                    "late_seconds": round(chosen.late_seconds),
-                    "reasons": {k: round(v, 1) for k, v in chosen.reasons.items()},
+                    "arrive_at": iso(each.arrive_us),
+                    "late_seconds": round(each.late_seconds),
+                    "reasons": {k: round(v, 1) for k, v in each.reasons.items()},
                     "explanation": msgspec.to_builtins(chosen.explanation),
                 },
             )
         except CaseError as error:
-            log.info("case %s not dispatched: %s", chosen.case, error)
+            log.info("case %s not dispatched: %s", each.case, error)
             return False
         return True
 
@@ -227,16 +258,52 @@ class Dispatching:
         return {
             "proposed": chosen.worker,
             "explanation": chosen.explanation,
-            "arrive_at": iso(chosen.arrive_us),
-            "alternatives": [
-                {
-                    "worker": each.worker,
-                    "minutes": round(each.seconds / 60, 1),
-                    "late_minutes": round(each.late_seconds / 60, 1),
-                }
-                for each in chosen.alternatives
-            ],
+            "arrive_at": iso(chosen.assignment.arrive_us),
+            "alternatives": chosen.alternatives,
         }
 
 
-NOBODY = Title("没有具备技能且空闲的人员", "Nobody with the skill is free")
+def _proposal(each: Assignment, task: Task, crew: list[Worker], now: int) -> Proposal:
+    """A choice with its words and the next three who could go."""
+    others = []
+    for worker in crew:
+        if worker.name == each.worker or not set(task.skills) <= set(worker.skills):
+            continue
+        way = metres_between(worker.longitude, worker.latitude, task.longitude, task.latitude)
+        seconds = float(way) / worker.speed_m_s + max(0, worker.free_us - now) / US
+        late = max(0.0, seconds + task.service_seconds - (task.due_us - now) / US)
+        others.append((seconds, worker.name, late))
+    minutes = (each.arrive_us - now) / US / 60
+    skill = (
+        f",技能:{'、'.join(_SKILLS.get(name, name) for name in task.skills)}" if task.skills else ""
+    )
+    late_words = f",将超时{each.late_seconds / 60:.0f}分钟" if each.late_seconds else ",可按时完成"
+    first = not others or min(others)[0] >= minutes * 60
+    zh = f"{'最快到达' if first else '综合最优'}:约{minutes:.0f}分钟{skill}{late_words}"
+    return Proposal(
+        assignment=each,
+        explanation=Title(zh, each.explanation),
+        alternatives=tuple(
+            Alternative(
+                worker=name, minutes=round(seconds / 60, 1), late_minutes=round(late / 60, 1)
+            )
+            for seconds, name, late in sorted(others)[:3]
+        ),
+    )
+
+
+_SKILLS = {
+    "sanitation": "环卫",
+    "enforcement": "执法",
+    "traffic": "交通",
+    "drainage": "排水",
+    "roads": "市政",
+    "greening": "绿化",
+    "facilities": "公用设施",
+    "emergency": "应急",
+}
+_REASONS = {
+    "nobody is on duty": "无人在岗或都已满负荷",
+    "all who could do it have other cases first": "可派人员都有更急的案件",
+    "nobody with the skill can finish it before the shift ends": "具备技能的人员下班前无法完成",
+}

@@ -375,7 +375,7 @@ class Intake:
                 sighting = Sighting(
                     report=number,
                     channel=given.channel,
-                    class_code=known.urban.code,
+                    class_code=plain_code(known.urban.code),
                     longitude=known.longitude,
                     latitude=known.latitude,
                     time_us=known.happened_at,
@@ -537,11 +537,16 @@ class _Row(msgspec.Struct):
     follow_code: str
 
 
+def plain_code(code: str) -> str:
+    """The code as the duplicate test knows it: events by their four digits."""
+    return code.removeprefix("event.")
+
+
 def _sighting(row: Any) -> Sighting:
     return Sighting(
         report=row.id,
         channel=row.channel,
-        class_code=row.case_class,
+        class_code=plain_code(row.case_class),
         longitude=row.longitude,
         latitude=row.latitude,
         time_us=row.happened_at,

@@ -50,10 +50,9 @@ class Operations:
         house.cases.after[URBAN] = self.after
         house.cases.prepare[URBAN] = self.prepare
         house.case_details.append(self.details)
-        speed = house.clock.speed
-        house.every(max(0.5, RECHECK_SECONDS / speed), self._recheck, 2.0)
-        house.every(max(0.5, DISPATCH_SECONDS / speed), self._dispatch, 3.0)
-        house.every(max(5.0, PLAN_SECONDS / speed), self._plan, 10.0)
+        house.every(RECHECK_SECONDS, self._recheck, 2.0, shortest=0.5)
+        house.every(DISPATCH_SECONDS, self._dispatch, 3.0, shortest=0.5)
+        house.every(PLAN_SECONDS, self._plan, 10.0, shortest=10.0)
 
     def declare(self) -> None:
         """Tell the case engine the classes as they are now."""

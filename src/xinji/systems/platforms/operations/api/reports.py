@@ -17,7 +17,12 @@ from xinji.model.title import Title
 from xinji.store.schema import cases
 from xinji.store.work_schema import questions, reports
 from xinji.systems.platforms.operations.duplicates import Sighting
-from xinji.systems.platforms.operations.intake import CHANNELS, NewReport, ReportError
+from xinji.systems.platforms.operations.intake import (
+    CHANNELS,
+    NewReport,
+    ReportError,
+    plain_code,
+)
 from xinji.systems.platforms.operations.items import report_items
 from xinji.systems.platforms.operations.part import Operations
 
@@ -115,7 +120,7 @@ def reports_near(call: Call) -> dict[str, Any]:
         sighting = Sighting(
             report="",
             channel=channel if channel in CHANNELS else "patrol",
-            class_code=wanted,
+            class_code=plain_code(wanted),
             longitude=longitude,
             latitude=latitude,
             time_us=house.clock.now(),

@@ -18,7 +18,6 @@ from xinji.store.schema import cases, users
 from xinji.store.work_schema import overrides, shifts, spot_checks, workers
 from xinji.systems.platforms.operations.api.reports import operations
 from xinji.systems.platforms.operations.case_type import POSTS
-from xinji.systems.platforms.operations.dispatching import NOBODY
 
 routes = Routes()
 
@@ -222,7 +221,7 @@ def work_plan(call: Call) -> dict[str, Any]:
                     {
                         "case": stop.case,
                         "arrive_at": iso(stop.arrive_us),
-                        "due_at": iso(stop.due_us),
+                        "late_minutes": round(stop.late_seconds / 60, 1),
                     }
                     for stop in each.stops
                 ],
@@ -245,10 +244,14 @@ def work_dispatch(call: Call) -> dict[str, Any]:
     sent, left = part.turn(automatic=True)
     return {
         "dispatched": [
-            {"case": each.case, "worker": each.worker, "explanation": each.explanation}
+            {
+                "case": each.assignment.case,
+                "worker": each.worker,
+                "explanation": each.explanation,
+            }
             for each in sent
         ],
-        "left": [{"case": case, "reason": NOBODY} for case in left],
+        "left": [{"case": case, "reason": reason} for case, reason in left.items()],
     }
 
 
