@@ -23,6 +23,7 @@ from tests.conftest import SQUARE, gauge
 from tests.plan.house import PLAN, planned_house
 from xinji.access.identity import Role
 from xinji.api.call import Site
+from xinji.loop.house import House
 from xinji.web.app import application
 
 PASSWORD = "correct horse battery"
@@ -45,8 +46,8 @@ BASEMAP: dict[str, Any] = {"type": "FeatureCollection", "features": []}
 class Live:
     """The square district: three gauges in the west, three in the east; people of every role."""
 
-    def __init__(self, path: Path) -> None:
-        self.house = planned_house(path)
+    def __init__(self, path: Path, house: House | None = None) -> None:
+        self.house = house or planned_house(path)
         put, check = self.house.registry.put, self.house.registry.check
         put([check(gauge(n, 121.45)) for n in (11, 12, 13)])
         self.tokens: dict[str, str] = {}
@@ -63,6 +64,7 @@ class Live:
         ]:
             self.house.identity.add(name, PASSWORD, role, area=area, actor="test")
             self.tokens[name] = self.house.identity.issue(name, "test", 1, actor="test")
+        self.people()
         self.device = self.house.credentials.issue("gateway", actor="test")
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
@@ -72,6 +74,9 @@ class Live:
         self._thread.start()
         assert self._started.wait(30)
         self.http = httpx.Client(base_url=self.url, timeout=30)
+
+    def people(self) -> None:
+        """Further accounts."""
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()

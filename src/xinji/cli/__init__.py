@@ -28,6 +28,7 @@ COMMANDS = (
     "audit",
     "doctor",
     "street",
+    "operations",
     "models",
     "vision",
 )

@@ -128,7 +128,7 @@ def _clock(arguments: argparse.Namespace, *, known: bool) -> HouseClock | None:
 async def _hurry(arguments: argparse.Namespace, here: Running) -> None:
     """Let the clock run fast once the devices are live: history is sent at a standstill."""
     truth = arguments.data / TRUTH_FILE
-    while not (truth.exists() and b'"run"' in truth.read_bytes()[:4096]):
+    while not (truth.exists() and b'"run"' in truth.read_bytes()[:4096]):  # noqa: ASYNC110 - a file
         await asyncio.sleep(0.5)
     here.house.clock.set_speed(arguments.speed)
 

@@ -43,6 +43,10 @@ class Remote:
         """JSON of a path, None when it does not exist. Raises OSError."""
         return self._request("GET", path, params=query or {})
 
+    def send(self, path: str, content: bytes) -> Any:
+        """POST bytes. Raises OSError."""
+        return self._request("POST", path, content=content)
+
     def post(self, path: str, body: Any) -> Any:
         """POST JSON. Raises OSError."""
         return self._request("POST", path, json=body)

@@ -17,6 +17,7 @@ import httpx
 import numpy as np
 
 from xinji.district.geography import METRES_PER_DEGREE
+from xinji.district.house_time import HouseTime
 from xinji.district.scenes.incidents import Incident
 from xinji.district.street.cameras import StreetScenes, jpeg
 from xinji.district.street.incidents import Street, StreetIncident
@@ -45,17 +46,21 @@ class World:
     """What the people share: the house, its clock, the street, the truth file."""
 
     http: httpx.AsyncClient
-    now: Callable[[], int]
-    speed: float
+    clock: HouseTime
     street: Street
     scenes: StreetScenes
     write: Callable[..., None]
     tokens: dict[str, str]
     reported: dict[str, int] = field(default_factory=dict)
 
+    def now(self) -> int:
+        """Unix microseconds of the house."""
+        return self.clock.now()
+
     async def sleep(self, simulated_seconds: float) -> None:
-        """Wait for a while of the house's clock."""
-        await asyncio.sleep(max(0.05, simulated_seconds / self.speed))
+        """Wait for a while of the house's clock, whose speed may change meanwhile."""
+        await asyncio.sleep(0.05)
+        await self.clock.until(self.now() + int(simulated_seconds * US))
 
     async def ask(self, person: str, method: str, path: str, **options: Any) -> httpx.Response:
         """A request of a person."""

@@ -75,7 +75,7 @@ async def street(
         await server.start()
         await _register(http, administrator_token, things, scene, server.port)
         truth.write("street", seed=seed, cameras=len(chosen), start=house.now())
-        world = World(http, house.now, house.speed, scene, scenes, truth.write, tokens)
+        world = World(http, house, scene, scenes, truth.write, tokens)
         tasks = [asyncio.create_task(house.follow(http))]
         tasks += [asyncio.create_task(each.run()) for each in _people(world, seed)]
         tasks.append(asyncio.create_task(_happen(world, seed)))

@@ -138,13 +138,12 @@ class Intake:
         c = cases.c
         open_or_recent = sa.or_(c.closed_at.is_(None), c.closed_at > recent)
         with self._house.database.reading() as connection:
-            closed = dict(
-                connection.execute(
+            closed = [
+                (row.id, row.done_at)
+                for row in connection.execute(
                     sa.select(c.id, c.done_at).where(c.type == "urban", c.closed_at > recent)
                 )
-                .tuples()
-                .all()
-            )
+            ]
             rows = connection.execute(
                 sa.select(reports)
                 .join(cases, c.id == reports.c.case_id)
@@ -153,7 +152,7 @@ class Intake:
             ).all()
         for row in rows:
             self.index.add(_sighting(row), row.case_id)
-        for case, done_at in closed.items():
+        for case, done_at in closed:
             self.closed(case, done_at)
 
     def _recount(self) -> None:

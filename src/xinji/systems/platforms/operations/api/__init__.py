@@ -5,6 +5,7 @@ from __future__ import annotations
 from xinji.systems.platforms.operations.api import (
     cases,
     classes,
+    evaluation,
     looks,
     photos,
     reports,
@@ -14,6 +15,6 @@ from xinji.systems.platforms.operations.api import (
 
 ROUTES = tuple(
     endpoint
-    for subject in (photos, reports, cases, work, looks, classes, residents)
+    for subject in (photos, reports, cases, work, looks, classes, residents, evaluation)
     for endpoint in subject.routes.endpoints
 )

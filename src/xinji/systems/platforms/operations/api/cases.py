@@ -36,13 +36,12 @@ def case_history(call: Call) -> dict[str, Any]:
             .where(s.case_id == row.id)
             .order_by(s.number)
         ).all()
-        before = dict(
-            connection.execute(
+        before = {
+            row.id: row.hash
+            for row in connection.execute(
                 sa.select(s.id, s.hash).where(s.id.in_([step.id - 1 for step in own]))
             )
-            .tuples()
-            .all()
-        )
+        }
         answer: dict[str, Any] = {
             "case": row.id,
             "state": row.state,
