@@ -157,7 +157,7 @@ class HouseClient:
         query = {
             "kind": "scene", "taken_at": rfc3339(seen.time_us), "thing": seen.camera.id,
             "longitude": str(seen.camera.longitude), "latitude": str(seen.camera.latitude),
-            "blurred": "true",
+            "screened": "true",
         }  # fmt: skip
         answer = self._until_taken("/api/photos", params=query, content=seen.photo,
                                    headers={"Content-Type": "image/jpeg"})  # fmt: skip

@@ -20,6 +20,7 @@ from xinji.systems.terminals.sensing.detector import Detector, Faces
 from xinji.systems.terminals.sensing.hub import Asked, Camera, Hub
 
 CAMERAS_SECONDS = 300.0
+EMPTY_SECONDS = 5.0
 RAIN_SECONDS = 300.0
 
 
@@ -86,8 +87,9 @@ def _watch(arguments: argparse.Namespace, house: HouseClient, first: Detector, f
                     for each in wrong:
                         print(f"xinji vision: {each}", file=sys.stderr)
                     hub.set_cameras(cameras[: arguments.cameras or None])
-                    house.synchronise(arguments.speed)
-                    cameras_due = now + CAMERAS_SECONDS
+                    cameras_due = now + (CAMERAS_SECONDS if cameras else EMPTY_SECONDS)
+                # A simulated house's clock may change its speed.
+                house.synchronise(arguments.speed)
                 if now >= rain_due:
                     house.read_rain()
                     rain_due = now + RAIN_SECONDS
@@ -98,7 +100,7 @@ def _watch(arguments: argparse.Namespace, house: HouseClient, first: Detector, f
             except httpx.HTTPError as error:
                 # The house may be starting again: looks go on, what is found waits.
                 print(f"xinji vision: {error}", file=sys.stderr)
-            stop.wait(min(5.0, max(0.0, end - time.monotonic())))
+            stop.wait(min(2.0, max(0.0, end - time.monotonic())))
     finally:
         house.ending.set()
         hub.stop()

@@ -105,6 +105,9 @@ class Scene:
         current = [each for each in incidents if each.present(time_us)]
         others = [self._box(thing) for thing in passing(self.layout, time_us)]
         found = []
+        standing = [
+            (e, [self._box(t) for t in things_of(self.layout, e, time_us)]) for e in current
+        ]
         for each in current:
             things = [self._box(t) for t in things_of(self.layout, each, time_us)]
             water = pond(self.layout, each)
@@ -120,7 +123,8 @@ class Scene:
             for a, b, c, d in boxes:
                 seen[max(0, b) : max(0, d), max(0, a) : max(0, c)] = True
             area = max(1, int(seen.sum()))
-            for a, b, c, d in others:
+            before = [box for other, own in standing if other is not each for box in own]
+            for a, b, c, d in (*others, *before):
                 if d > bottom:
                     seen[max(0, b) : max(0, d), max(0, a) : max(0, c)] = False
             visible = 0.0 if blind else float(seen.sum() / area)

@@ -92,7 +92,7 @@ class LeftObjects:
         self._inside = inside
         shape = inside.shape
         self._mean = np.zeros((*shape, 3), np.float32)
-        self._variance = np.tile(FLOOR**2, (*shape, 1))
+        self._variance = np.tile(np.float32(FLOOR**2), (*shape, 1))
         self._seen = np.zeros(shape, np.uint16)
         self._held = np.zeros((*shape, 3), np.float32)
         self._age = np.zeros(shape, np.float32)
@@ -150,10 +150,11 @@ class LeftObjects:
         return self._candidates(image, now, distance)
 
     def _learn(self, now: Floats, image: Image, where: Flags, rate: float) -> None:
-        difference = now[where] - self._mean[where]
-        self._mean[where] += rate * difference
-        self._variance[where] += rate * 0.5 * (difference**2 - self._variance[where])
-        self._before[where] += rate * (image[where] - self._before[where])
+        flags = where.view(np.uint8)
+        difference = now - self._mean
+        cv2.accumulateWeighted(now, self._mean, rate, flags)
+        cv2.accumulateWeighted(difference * difference, self._variance, 0.5 * rate, flags)
+        cv2.accumulateWeighted(image, self._before, rate, flags)
 
     def _candidates(self, image: Image, now: Floats, distance: Floats) -> list[Candidate]:
         s = self.settings

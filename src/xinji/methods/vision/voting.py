@@ -15,7 +15,8 @@ class Votes:
     """The looks at one problem in one zone.
 
     Raised when at least `raise_at` of the last `of` looks score `high` or more, and that has held,
-    from the first of them on, for `dwell` seconds; over when `clear_at` of the last `of` are below `low`.
+    from the first of them on, for `dwell` seconds; over when `clear_at` of the last `of` are below
+    `low`.
     """
 
     raise_at: int = 3

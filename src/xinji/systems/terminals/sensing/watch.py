@@ -185,7 +185,13 @@ class CameraWatch:
         hidden = _hidden(found, state.bounds, (*PEOPLE, *CYCLES, *VEHICLES), grow=5, least=0.45)
         part = np.ascontiguousarray(image[top:bottom, left:right])
         candidates = state.left.look(part, seconds, hidden)
-        best = candidates[0] if candidates else None
+        others = found.of((*PEOPLE, *VEHICLES), 0.3).boxes - np.array(
+            [left, top, left, top], np.float32
+        )
+        alone = [each for each in candidates if not _beside(each.box, others)]
+        best = alone[0] if alone else None
+        if best is None and candidates:
+            return Judged(None)
         if state.box is not None and _share(hidden, state, image) > 0.5:
             return Judged(None)
         if best is None:
@@ -301,6 +307,17 @@ def _share(hidden: Flags, state: _ZoneState, image: Image) -> float:
     part = hidden[max(0, int(b * height) - top) : int(d * height) - top,
                   max(0, int(a * width) - left) : int(c * width) - left]  # fmt: skip
     return float(part.mean()) if part.size else 0.0
+
+
+def _beside(box: Box, others: Boxes) -> bool:
+    """What touches something much taller may be a leg, a bag in a hand, a wheel, a shadow."""
+    a, b, c, d = box
+    taller = others[:, 3] - others[:, 1] > 1.5 * (d - b)
+    near = (
+        (others[:, 0] - 10 < c) & (others[:, 2] + 10 > a)
+        & (others[:, 1] - 4 < d) & (others[:, 3] + 8 > b)
+    )  # fmt: skip
+    return bool((taller & near).any())
 
 
 def _ridden(cycles: Boxes, people: Boxes) -> Flags:
