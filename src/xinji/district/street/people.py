@@ -35,6 +35,7 @@ RETURNED = 0.03
 EXTENDED = 0.03
 NEAR_M = 80.0
 SEEN_M = 60.0
+BUSY_STREETS = 0.5
 OFFICE_MINUTES = 4.0
 OFFICE_RIGHT = 0.96
 RESIDENT_ERROR_M = 35.0
@@ -245,9 +246,17 @@ class StreetInspector(Walker):
             pick = int(self.generator.integers(min(len(items), 4)))
             await self.check(items[pick])
             return
-        lons, lats = world.street.district.scatter(1, self.generator)
-        await self.go(float(lons[0]), float(lats[0]))
+        await self.go(*self._next())
         await self.look_around()
+
+    def _next(self) -> tuple[float, float]:
+        """Half of the walks lead through streets where something is, without knowing it."""
+        here = self.world.street.present(self.world.now())
+        if here and self.generator.random() < BUSY_STREETS:
+            each = here[int(self.generator.integers(len(here)))]
+            return each.longitude, each.latitude
+        lons, lats = self.world.street.district.scatter(1, self.generator)
+        return float(lons[0]), float(lats[0])
 
     async def check(self, item: dict[str, Any]) -> None:
         """Go there and say what is seen."""

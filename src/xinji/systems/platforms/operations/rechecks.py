@@ -33,6 +33,7 @@ from xinji.systems.platforms.operations.recheck import (
     View,
     audit_due,
     decide,
+    learn_case,
 )
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,8 @@ MEASURED = "detector-rates"
 PATIENCE_US = 900 * US
 """A look that no camera answered for so long counts as blind."""
 OTHER_VIEW_M = 40.0
+BOUND = 0.005
+"""Chance that a problem is still there, rates at their bad ends, at which the machine closes."""
 AUDIT_SHARE = 0.03
 DAY_HOURS = (6, 18)
 
@@ -54,7 +57,7 @@ class Rechecks:
 
     def __init__(self, house: House, classes: ClassTable) -> None:
         self._house, self._classes = house, classes
-        self.policy = Policy()
+        self.policy = Policy(bound=BOUND)
         self._rates: Rates | None = None
 
     @property
@@ -293,7 +296,8 @@ class Rechecks:
                 .where(looks.c.case_id == row.id, looks.c.answered_at.is_(None))
                 .values(answered_at=now, verdict="expired")
             )
-            if row.outcome == "verified" and audit_due(row.id, AUDIT_SHARE):
+            # Whatever the verdict: a sample of closings alone would teach that all work is done.
+            if row.done_at is not None and audit_due(row.id, AUDIT_SHARE):
                 connection.execute(sa.delete(spot_checks).where(spot_checks.c.case_id == row.id))
                 connection.execute(sa.insert(spot_checks).values(case_id=row.id, asked_at=now))
 
@@ -340,11 +344,17 @@ class Rechecks:
         for each in given:
             if each.round == round_ and each.verdict in ("present", "absent"):
                 by_camera.setdefault(each.thing, []).append(each.verdict == "present")
-        for camera, seen in by_camera.items():
-            rates.update(row.case_class, camera, still_there, seen)
-        rates.update_done(row.case_class, still_there)
-        write_setting(self._house.database, RATES, msgspec.to_builtins(rates))
-        self._rates = rates
+        if learn_case(
+            rates,
+            row.id,
+            row.case_class,
+            still_there,
+            by_camera,
+            share=AUDIT_SHARE,
+            least_measured=self.policy.least_measured,
+        ):
+            write_setting(self._house.database, RATES, msgspec.to_builtins(rates))
+            self._rates = rates
 
     # -- the page of a case ----------------------------------------------------------------------
 
