@@ -281,7 +281,7 @@ def _budget(setting: Setting, detector: Any) -> list[Row]:
         )
         rows.append(
             Row(work="vision", what=f"CPU of one look, {name} {width}x{height}", unit="ms",
-                goal=Goal(most=24), lower_is_better=True, input=f"{count} key frames of drawn scenes, files",
+                goal=Goal(most=24), lower_is_better=True, input=f"{count} key frames in files",
                 ours=Measured(system="xinji", value=each, note=note))
         )  # fmt: skip
     return rows
@@ -407,7 +407,7 @@ def _rates_text(counts: dict[str, Counts], said: str) -> str:
     lines = [
         "# Measured by `python -m benchmarks --only vision`, XINJI_RATES=FILE, on drawn scenes,",
         f"# {said}; tuned on seeds below 100.",
-        "# recall, false_alarm: of looks that were not blind. intervals: 95 % (Wilson), looks taken",
+        "# recall, false_alarm: of looks that were not blind. intervals: 95 % Wilson, looks taken",
         "# as independent, which looks at one incident are not: the uncertainty is larger.",
         "# blind: share of looks with the problem in view that gave no verdict.",
         f'source = "drawn scenes, {said}"',

@@ -41,6 +41,14 @@ def cameras_of(items: list[dict[str, Any]]) -> tuple[list[Camera], list[str]]:
     return found, wrong
 
 
+def is_due(due_at: str | None, now_us: int) -> bool:
+    """Whether a look asked for is to be made now; one without a time, or an odd one, is."""
+    try:
+        return not due_at or dt.datetime.fromisoformat(due_at).timestamp() * 1e6 <= now_us
+    except ValueError:
+        return True
+
+
 def watch(arguments: argparse.Namespace, token: str, secret: str) -> int:
     """Watch until a signal comes or the duration is over; returns the exit status."""
     credential = (arguments.credential, secret) if secret else None
@@ -94,6 +102,9 @@ def _watch(arguments: argparse.Namespace, house: HouseClient, first: Detector, f
                     house.read_rain()
                     rain_due = now + RAIN_SECONDS
                 for item in house.asked():
+                    # Looks of one re-check are spread over time: one is made when it is due.
+                    if not is_due(item.get("due_at"), house.now_us()):
+                        continue
                     box = item.get("box")
                     hub.ask(Asked(item["id"], item["thing"], item["problem"],
                                   tuple(box) if box else None))  # fmt: skip

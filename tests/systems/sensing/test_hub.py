@@ -10,7 +10,7 @@ import urllib.parse
 import pytest
 
 from xinji.cli.house_client import HouseClient, rfc3339
-from xinji.cli.vision_watch import cameras_of
+from xinji.cli.vision_watch import cameras_of, is_due
 from xinji.district.scenes.days import MIDNIGHT
 from xinji.district.scenes.incidents import Incident
 from xinji.district.scenes.layout import zones_json
@@ -168,7 +168,7 @@ def test_findings_photos_answers_and_health_arrive_at_the_house(house):
     assert report["happened_at"] > rfc3339(START) and len(report["evidence"]["box"]) == 4
     photos = [post for post in house.posts if post[0].startswith("/api/photos")]
     query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(photos[0][0]).query))
-    assert (query["kind"], query["thing"], query["blurred"]) == ("scene", "camera:a", "true")
+    assert (query["kind"], query["thing"], query["screened"]) == ("scene", "camera:a", "true")
     assert photos[0][1]["Content-Type"] == "image/jpeg" and photos[0][2][:2] == b"\xff\xd8"
     assert photos[0][1]["Authorization"] == "Bearer t"
     answers = {post[0].split("/")[-1]: json.loads(post[2])
@@ -210,3 +210,35 @@ def test_a_hub_keeps_what_it_knows_of_a_camera_that_did_not_change():
     assert hub._watched == {}
     with pytest.raises(ValueError, match="cores"):
         Hub(lambda seen: None, lambda: 0, cores=0, make_detector=Blind)
+
+
+def test_the_command_says_what_is_missing(house, monkeypatch, capsys, tmp_path):
+    from xinji.cli.vision import add, run
+
+    def arguments(*words):
+        import argparse
+
+        parser = argparse.ArgumentParser()
+        add(parser.add_subparsers(required=True))
+        return parser.parse_args(["vision", *words])
+
+    monkeypatch.delenv("XINJI_TOKEN", raising=False)
+    assert run(arguments("--url", house.url)) == 2
+    assert "set XINJI_TOKEN" in capsys.readouterr().err
+    monkeypatch.setenv("TOKEN", "t")
+    monkeypatch.setenv("XINJI_MODELS", str(tmp_path))
+    assert run(arguments("--url", house.url, "--token-env", "TOKEN")) == 2
+    assert "xinji models pull" in capsys.readouterr().err
+    monkeypatch.delenv("XINJI_MODELS")
+    if not place(NAME, locked()[NAME], default_folder()).is_dir():
+        pytest.skip("the weights are not here (xinji models pull)")
+    assert run(arguments("--url", "http://127.0.0.1:9", "--token-env", "TOKEN")) == 1
+    house.things.append({"id": "a", "longitude": 1, "latitude": 1, "attributes": {}})
+    words = ["--url", house.url, "--token-env", "TOKEN", "--duration", "0.5"]
+    assert run(arguments(*words)) == 0
+    assert '"looks": 0' in capsys.readouterr().out
+
+
+def test_a_look_is_made_when_it_is_due():
+    assert is_due(rfc3339(START - 1), START) and not is_due(rfc3339(START + 10**6), START)
+    assert is_due(None, START) and is_due("", START) and is_due("tomorrow", START)
