@@ -18,7 +18,10 @@ export function phoneShell(): Plugin {
       const text = (name: string): string => {
         const part = bundle[name]
         if (!part) return ''
-        if (part.type === 'chunk') return part.code + [...part.imports, ...part.dynamicImports].join(' ')
+        if (part.type === 'chunk') {
+          const styles = part.viteMetadata?.importedCss ?? []
+          return [part.code, ...part.imports, ...part.dynamicImports, ...styles].join(' ')
+        }
         return typeof part.source === 'string' ? part.source : ''
       }
       const names = Object.keys(bundle).filter((name) => name.startsWith('assets/'))

@@ -1,6 +1,6 @@
 import { computed, shallowRef } from 'vue'
 import { isChinese, titled, word } from '@/language'
-import { get } from './request'
+import { get, type Filter } from './request'
 import type { Page } from './types'
 import type { Calendar, Condition, Department, UrbanClass } from './urban'
 
@@ -11,9 +11,9 @@ export const departments = shallowRef<Department[]>([])
 let reading: Promise<void> | null = null
 
 /** Lists come as pages; classes and departments of a city fit into one. */
-export async function all<T>(path: string): Promise<T[]> {
-  const answer = await get<Page<T> | T[]>(path, { limit: 1000 })
-  return Array.isArray(answer) ? answer : answer.items
+export async function all<T>(path: string, filter: Filter = {}): Promise<T[]> {
+  const answer = await get<Partial<Page<T>> & { rows?: T[] } | T[]>(path, { ...filter, limit: 1000 })
+  return Array.isArray(answer) ? answer : (answer.items ?? answer.rows ?? [])
 }
 
 async function ask(): Promise<void> {

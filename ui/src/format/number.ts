@@ -22,6 +22,11 @@ export function percent(share: number | null | undefined, decimals = 0): string 
   return share === null || share === undefined ? ABSENT : `${(share * 100).toFixed(decimals)}%`
 }
 
+/** The probability that log-odds state. */
+export function likelihood(logOdds: number): number {
+  return 1 / (1 + Math.exp(-logOdds))
+}
+
 /** UCUM codes whose printed form differs from the code. */
 const UNITS: Record<string, string> = {
   '1': '',

@@ -54,6 +54,7 @@ export const urban = {
   'urban.now': ['现在', 'now'],
   'urban.ran': ['已计时 {time}', '{time} counted'],
   'urban.byCalendar': ['按{calendar}计，时限 {amount}', 'by {calendar}, limit {amount}'],
+  'urban.times': ['共 {n} 次', '{n} times'],
   'urban.pausedFor': ['暂停 {time}：{reason}', 'paused {time}: {reason}'],
   'case.level': ['层级', 'Level'],
   'case.parent': ['并入哪个案件', 'Merge into'],

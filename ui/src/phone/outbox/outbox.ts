@@ -106,6 +106,11 @@ async function sendOne(job: Job): Promise<boolean> {
       signedOut.value = true
       return true
     }
+    if (job.kind === 'rating' && job.tries > 0 && error instanceof RequestError && error.status === 409) {
+      // A rating is given once: the answer to an earlier try was lost.
+      await done(job, {})
+      return true
+    }
     if (error instanceof RequestError && error.status < 500 && !TRY_AGAIN.includes(error.status)) {
       await database.jobs.update(seq, { state: 'refused', problem: error.problem, tries: job.tries + 1 })
       return true
