@@ -22,8 +22,9 @@ from xinji.model.title import Title
 from xinji.store.schema import cases
 from xinji.store.work_schema import photos, questions, reports
 from xinji.systems.platforms.operations.class_table import ClassTable, Condition, UrbanClass
-from xinji.systems.platforms.operations.duplicates import Decision, DuplicateIndex, Sighting
+from xinji.systems.platforms.operations.duplicates import Decision, Sighting
 from xinji.systems.platforms.operations.reading import Reading
+from xinji.systems.platforms.operations.same_cell import index_of
 
 US = 1_000_000
 AHEAD_US = 300 * US
@@ -124,7 +125,7 @@ class Intake:
 
     def __init__(self, house: House, classes: ClassTable) -> None:
         self._house, self._classes = house, classes
-        self.index = DuplicateIndex()
+        self.index = index_of(house.database)
         self.read: Any = None
         self._count = 0
         self._load()
@@ -132,7 +133,7 @@ class Intake:
 
     def _load(self) -> None:
         """Rebuild the index from open and recent cases, oldest first."""
-        self.index = DuplicateIndex(self.index.parameters)
+        self.index = index_of(self._house.database, self.index.parameters)
         self._recount()
         recent = self._house.clock.now() - RECENT_US
         c = cases.c

@@ -7,6 +7,7 @@ from xinji.systems.platforms.operations.api import (
     classes,
     evaluation,
     looks,
+    open311,
     photos,
     reports,
     residents,
@@ -15,6 +16,6 @@ from xinji.systems.platforms.operations.api import (
 
 ROUTES = tuple(
     endpoint
-    for subject in (photos, reports, cases, work, looks, classes, residents, evaluation)
+    for subject in (photos, reports, cases, work, looks, classes, residents, evaluation, open311)
     for endpoint in subject.routes.endpoints
 )
