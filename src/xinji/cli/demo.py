@@ -37,7 +37,12 @@ HUB = "vision-hub"
 HISTORY_DAYS = 3.0
 STOP_SECONDS = 10.0
 SPEED = 30.0
-CAMERAS = 500
+CAMERAS = 200
+"""Streams that live in the demo: two cores draw, decode and judge about twenty looks a second."""
+LOOK_SECONDS, SOON_SECONDS = 300.0, 90.0
+"""Of the house's clock between looks at a calm camera, and at one in doubt."""
+LEAST_SECONDS = 5.0
+"""Real seconds between looks, however fast the clock."""
 FIRST_HOUR = 7
 """Local hour at which the demo's clock begins: a working day is about to start."""
 CREW = {
@@ -186,7 +191,9 @@ async def _street(arguments: argparse.Namespace, here: Running) -> list[asyncio.
     commands = [
         ("street", "--url", here.url, "--cameras", str(arguments.cameras),
          "--seed", str(arguments.seed), "--truth", str(Path(arguments.data) / STREET_FILE)),
-        ("vision", "--url", here.url),
+        ("vision", "--url", here.url,
+         "--every", f"{max(LOOK_SECONDS / arguments.speed, LEAST_SECONDS):.2f}",
+         "--soon", f"{max(SOON_SECONDS / arguments.speed, LEAST_SECONDS / 4):.2f}"),
     ]  # fmt: skip
     return [
         await asyncio.create_subprocess_exec(

@@ -48,7 +48,8 @@ CaseDetails = Callable[[CaseRow], dict[str, Any]]
 """What a system adds to the page of a case; {} for cases that are not its own."""
 
 DAY_US = 86_400 * 1_000_000
-HICCUP_SECONDS = 5.0
+ON_THE_WAY_US = 60 * 1_000_000
+"""On a fast clock: how far the rows of others may be behind the newest one."""
 HOUR_US = 3_600 * 1_000_000
 
 
@@ -327,9 +328,7 @@ class House:
             self._catch_up()
         now = self.clock.now()
         if self.clock.speed != 1:
-            # A hiccup of a second is minutes of a fast clock: what may still be on its way when
-            # the last rows came is not silent.
-            now = min(now, self.ingest.stamped_to) - int(HICCUP_SECONDS * self.clock.speed * 1e6)
+            now = min(now, self.ingest.heard_to - ON_THE_WAY_US)
         found = self.rules.listen(now)
         if found:
             self.writer.write(found)

@@ -136,13 +136,13 @@ class Photos:
                 if file.width * file.height > LARGEST_PIXELS:
                     raise PhotoError(f"at most {LARGEST_PIXELS} pixels")
                 picture = ImageOps.exif_transpose(file).convert("RGB")
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise PhotoError(f"at most {LARGEST_PIXELS} pixels") from error
         except (
             UnidentifiedImageError,
             OSError,
             ValueError,
             SyntaxError,
-            Image.DecompressionBombError,
-            Image.DecompressionBombWarning,
         ) as error:
             if isinstance(error, PhotoError):
                 raise
@@ -153,6 +153,8 @@ class Photos:
         if self.screen is not None and not screened:
             picture = Image.fromarray(self.screen(np.asarray(picture)))
             screened = True
+        # Comments and other notes of the file would be written again.
+        picture.info.clear()
         out = io.BytesIO()
         picture.save(out, "JPEG", quality=85)
         return out.getvalue(), picture.width, picture.height, screened

@@ -385,7 +385,11 @@ class Intake:
                 candidates = self.index.candidates(sighting)
                 decision = self.index.decide(candidates)
                 best = house.cases.row(decision.case) if decision.case else None
-                if best is None or best.closed_at is not None:
+                if (
+                    best is None
+                    or best.closed_at is not None
+                    or self._told_apart(connection, best, sender, known.urban.code)
+                ):
                     decision = Decision(action="new", case="", log_odds=decision.log_odds)
                 row = {
                     "id": number,
@@ -487,6 +491,16 @@ class Intake:
             )
             house.cases.act(case, "file", actor="intake", role="rule", note=reason)
         return case
+
+    def _told_apart(self, connection: sa.Connection, case: CaseRow, sender: str, code: str) -> bool:
+        """Whether the same sender has reported this case as something else: two things, then."""
+        if case.case_class == code:
+            return False
+        r = reports.c
+        said = connection.execute(
+            sa.select(r.case_class).where(r.case_id == case.id, r.sender == sender)
+        ).scalars()
+        return any(each != code for each in said)
 
     def attach(
         self, case: CaseRow, report: str, reasons: dict[str, float], log_odds: float
