@@ -147,7 +147,7 @@ async def simulate(
     begin = _begin(start, speed, duration)
     truth = TruthFile(truth_path)
     tally = Tally()
-    async with httpx.AsyncClient(base_url=server_url, timeout=30.0) as http:
+    async with httpx.AsyncClient(base_url=server_url, timeout=120.0) as http:
         await register(http, administrator_token or operator_token, all_things(found))
         sent_before = 0
         house = await HouseTime.of(http) if house_clock else None

@@ -7,6 +7,7 @@ own cursor and never block it. The file is created with storage version v1.5.0, 
 
 from __future__ import annotations
 
+import logging
 import re
 import time as clock
 from collections.abc import Iterator
@@ -32,6 +33,9 @@ from xinji.store.observations import (
 )
 from xinji.store.series import SeriesTable, fresh_rows, settle, withdraw
 
+log = logging.getLogger(__name__)
+
+CLOSE_TRIES = 50
 SCHEMA = "1"
 STORAGE_VERSION = "v1.5.0"
 
@@ -164,7 +168,15 @@ class DuckObservations:
 
     def close(self) -> None:
         """Checkpoint and close the file."""
-        self._connection.close()
+        # A reader on another thread may be in the middle of a query; it is told to stop.
+        for _ in range(CLOSE_TRIES):
+            try:
+                self._connection.close()
+                return
+            except duckdb.Error:
+                self._connection.interrupt()
+                clock.sleep(0.1)
+        log.warning("the observations' file is left open: a query does not end")
 
     def series_number(self, thing: str, name: str, source: int) -> int:
         """See `ObservationStore`."""

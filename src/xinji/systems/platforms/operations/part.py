@@ -17,6 +17,7 @@ from xinji.model.cases import Action
 from xinji.model.title import Title
 from xinji.store.schema import case_steps, cases
 from xinji.store.work_schema import photos, questions, reports
+from xinji.systems.platforms.operations.case_type import DEPARTMENT
 from xinji.systems.platforms.operations.class_table import ClassTable, Condition, UrbanClass
 from xinji.systems.platforms.operations.clock_story import CALENDAR_TITLES, replay, sentence
 from xinji.systems.platforms.operations.dispatching import Dispatching
@@ -75,6 +76,9 @@ class Operations:
 
         Raises CaseError 422: a field that the class, the department or the photos do not allow.
         """
+        own = {"department", "any", "administrator", "rule"}.isdisjoint(change.roles)
+        if action.roles == DEPARTMENT and own and row.assignee != change.actor:
+            raise CaseError(403, f"action: {action.name} is for {row.assignee or 'nobody yet'}")
         fields = dict(change.fields)
         evidence = dict(change.evidence)
         classed = "condition" in fields or "case_class" in fields
