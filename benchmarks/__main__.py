@@ -20,7 +20,18 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import anomalies, cases, http_ingest, mqtt, rules, store
+from benchmarks import (
+    anomalies,
+    cases,
+    dispatch,
+    duplicates,
+    http_ingest,
+    mqtt,
+    recheck,
+    rules,
+    store,
+    vision,
+)
 from benchmarks.figures import Row, Setting, notes, table
 from benchmarks.machine import busy_cores, machine, wait_until_quiet
 
@@ -31,6 +42,10 @@ WORKS = {
     "cases": cases.measure,
     "rules": rules.measure,
     "anomalies": anomalies.measure,
+    "duplicates": duplicates.measure,
+    "dispatch": dispatch.measure,
+    "recheck": recheck.measure,
+    "vision": vision.measure,
 }
 
 

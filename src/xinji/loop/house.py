@@ -48,7 +48,7 @@ CaseDetails = Callable[[CaseRow], dict[str, Any]]
 """What a system adds to the page of a case; {} for cases that are not its own."""
 
 DAY_US = 86_400 * 1_000_000
-ON_THE_WAY_US = 60 * 1_000_000
+ON_THE_WAY_US = 300 * 1_000_000
 """On a fast clock: how far the rows of others may be behind the newest one."""
 HOUR_US = 3_600 * 1_000_000
 

@@ -6,6 +6,7 @@ from xinji.model.system import System
 from xinji.model.title import Title
 from xinji.systems.terminals.sensing.indicators import INDICATORS
 from xinji.systems.terminals.sensing.kinds import KINDS
+from xinji.systems.terminals.sensing.part import Sensing
 from xinji.systems.terminals.sensing.rules import CASE_CLASSES, RULES
 from xinji.systems.terminals.sensing.simulate import simulate
 
@@ -19,4 +20,5 @@ SYSTEM = System(
     case_classes=CASE_CLASSES,
     indicators=INDICATORS,
     simulate=simulate,
+    part=Sensing,
 )

@@ -117,13 +117,19 @@ def photo(image: Image, found: Detections, faces: Faces | None) -> bytes:
     Every head of a detected person and the lower part of every vehicle is blurred, also when no
     face or plate was found in it: small ones are not found.
     """
+    done, coded = cv2.imencode(
+        ".jpg", hidden(image, found, faces), [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+    )
+    assert done
+    return coded.tobytes()
+
+
+def hidden(image: Image, found: Detections, faces: Faces | None) -> Image:
+    """A picture with faces, heads and plate bands blurred."""
     boxes = [heads(found.of(PEOPLE, 0.3).boxes), plate_bands(found.of(VEHICLES, 0.3).boxes)]
     if faces is not None:
         boxes.append(np.asarray(faces.detect(image), float))
-    hidden = blurred(image, np.concatenate(boxes))
-    done, coded = cv2.imencode(".jpg", hidden, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    assert done
-    return coded.tobytes()
+    return blurred(image, np.concatenate(boxes))
 
 
 class Hub:

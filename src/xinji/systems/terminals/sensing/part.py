@@ -1,0 +1,72 @@
+"""What of the sensing network runs in a house: the measured rates, and the blurring of photos."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xinji.loop.house import House
+from xinji.store.settings import read_setting, write_setting
+from xinji.store.weights import WeightsError
+
+log = logging.getLogger(__name__)
+
+RATES = Path(__file__).with_name("rates.toml")
+SETTING = "detector-rates"
+"""Where the re-check of cases finds them: counts of looks at what was there and at what was not."""
+MOST_LOOKS = 120.0
+"""Looks at one incident are not independent: no more than this many are counted of each."""
+
+Picture = npt.NDArray[np.uint8]
+
+
+class Sensing:
+    """Leaves the rates in the house, and blurs faces and plates when the models are installed."""
+
+    def __init__(self, house: House) -> None:
+        rates = counts(tomllib.loads(RATES.read_text(encoding="utf-8")))
+        if read_setting(house.database, SETTING) != rates:
+            write_setting(house.database, SETTING, rates)
+        self._lock = threading.Lock()
+        try:
+            # The extra `vision`: without it photos are stored unscreened, and say so.
+            from xinji.systems.terminals.sensing.detector import Detector, Faces
+            from xinji.systems.terminals.sensing.hub import hidden
+
+            self._detector, self._faces, self._hidden = Detector(), Faces(), hidden
+        except (ImportError, WeightsError) as error:
+            log.warning("photos are not screened for faces and plates: %s", error)
+            return
+        house.photos.screen = self.screen
+
+    def screen(self, picture: Picture) -> Picture:
+        """A picture (RGB) with faces, heads and plate bands blurred."""
+        image = np.ascontiguousarray(picture[:, :, ::-1])
+        with self._lock:
+            found = self._detector.detect(image)
+            blurred = self._hidden(image, found, self._faces)
+        return np.ascontiguousarray(blurred[:, :, ::-1])
+
+
+def counts(measured: dict[str, Any]) -> dict[str, dict[str, list[float]]]:
+    """Measured rates as counts: there [seen, missed], gone [false, absent], by problem."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for problem, rates in measured.items():
+        if not isinstance(rates, dict):
+            continue
+        there = min(MOST_LOOKS, rates["looks_with"])
+        gone = min(2 * MOST_LOOKS, rates["looks_without"])
+        found[problem] = {
+            "there": [round(rates["recall"] * there, 2), round((1 - rates["recall"]) * there, 2)],
+            "gone": [
+                round(rates["false_alarm"] * gone, 2),
+                round((1 - rates["false_alarm"]) * gone, 2),
+            ],
+        }
+    return found
