@@ -75,11 +75,16 @@ export function ago(time: string | null | undefined, now: number): string {
   return isChinese.value ? `${text}前` : `${text} ago`
 }
 
-/** Start of a day of the district that is `days` from today, in Unix milliseconds. */
+/** Midnight of a calendar day of the district, `2026-11-22`, in Unix milliseconds. */
+export function midnight(of: string): number {
+  const noon = Date.parse(`${of}T12:00:00Z`)
+  // The local hour at noon in UTC gives the offset of the zone on that day.
+  const local = timeText(noon)
+  const ahead = local.slice(0, 10) === of ? 0 : local.slice(0, 10) > of ? 24 : -24
+  return noon - (Number(local.slice(11, 13)) + ahead) * 3600_000
+}
+
+/** Start of the day of the district that is `days` from today, in Unix milliseconds. */
 export function dayStart(days = 0): number {
-  const [year, month, date] = today().split('-').map(Number) as [number, number, number]
-  const noon = Date.UTC(year, month - 1, date + days, 12)
-  // Noon in UTC is on the same day in every zone of China; its local hour gives the offset.
-  const hour = Number(timeText(noon).slice(11, 13))
-  return noon - hour * 3600_000
+  return midnight(new Date(Date.parse(`${today()}T00:00:00Z`) + days * 86_400_000).toISOString().slice(0, 10))
 }

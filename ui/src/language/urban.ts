@@ -138,5 +138,9 @@ export const urban = {
   'reason.text': ['文字', 'Text'],
   'reason.prior': ['先验', 'Prior'],
   'reason.thing': ['设备', 'Thing'],
+  'reason.density': ['附近疏密', 'Density near by'],
+  'reason.rivals': ['其他可能案件', 'Other candidates'],
+  'reason.bias': ['起点', 'Bias'],
+  'reason.camera': ['同一摄像机', 'Same camera'],
   'reason.photo': ['照片', 'Photo'],
 } as const

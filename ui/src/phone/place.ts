@@ -13,10 +13,11 @@ export const here = shallowRef<Place | null>(null)
 export const locating = ref(false)
 export const denied = ref(false)
 
+const LARGEST_ERROR_M = 5000
 const OPTIONS: PositionOptions = { enableHighAccuracy: true, timeout: 15_000, maximumAge: 20_000 }
 
-/** Asks the browser for the place once; null when it gives none. */
-export function locate(): Promise<Place | null> {
+/** Asks the browser for the place once; null when it gives none. `fresh` takes none it knew before. */
+export function locate(fresh = false): Promise<Place | null> {
   if (!('geolocation' in navigator)) {
     denied.value = true
     return Promise.resolve(null)
@@ -25,8 +26,11 @@ export function locate(): Promise<Place | null> {
   return new Promise((resolve) =>
     navigator.geolocation.getCurrentPosition(
       ({ coords, timestamp }) => {
-        here.value = { longitude: coords.longitude, latitude: coords.latitude, error_m: Math.round(coords.accuracy), at: timestamp }
-        locating.value = denied.value = false
+        locating.value = false
+        // A guess by the network's address is no place to send anybody to.
+        denied.value = coords.accuracy > LARGEST_ERROR_M
+        if (denied.value) return resolve(null)
+        here.value = { longitude: coords.longitude, latitude: coords.latitude, error_m: Math.max(1, Math.round(coords.accuracy)), at: timestamp }
         resolve(here.value)
       },
       () => {
@@ -34,7 +38,7 @@ export function locate(): Promise<Place | null> {
         locating.value = false
         resolve(null)
       },
-      OPTIONS,
+      fresh ? { ...OPTIONS, maximumAge: 0 } : OPTIONS,
     ),
   )
 }
