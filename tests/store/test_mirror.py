@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from tests.conftest import SQUARE, gauge, send
 from xinji.loop.house import House
 from xinji.store import mirror as mirror_module
-from xinji.store.mirror import _STEP_COLUMNS, _TABLES, _TIMES
+from xinji.store.mirror import _CHECK_COLUMNS, _LOOK_COLUMNS, _STEP_COLUMNS, _TABLES, _TIMES
 from xinji.store.observations import moment
 from xinji.store.schema import case_steps, cases, things
 from xinji.store.series import SeriesTable
+from xinji.store.work_schema import looks, reports, spot_checks
 
 
 def compare(house: House) -> int:
@@ -23,6 +24,8 @@ def compare(house: House) -> int:
     compared = 0
     tables = [(name, table, key, columns) for name, table, key, columns in _TABLES]
     tables.append(("case_steps", case_steps, "id", _STEP_COLUMNS))
+    tables.append(("looks", looks, "id", _LOOK_COLUMNS))
+    tables.append(("spot_checks", spot_checks, "case_id", _CHECK_COLUMNS))
     for name, table, key, columns in tables:
         with house.database.reading() as connection:
             kept = connection.execute(sa.select(*(table.c[c] for c in columns))).all()
@@ -119,3 +122,60 @@ def test_observations_know_their_things_area_and_kind(house: House) -> None:
     with house.database.reading() as connection:
         assert len(connection.execute(sa.select(things)).all()) == 3
     assert isinstance(house.store.table, SeriesTable)
+
+
+def test_looks_and_spot_checks_follow_their_answers(house: House) -> None:
+    send(house, [("gauge-1", "rain_mm_h", 0, 50.0)])
+    with house.database.reading() as connection:
+        [case] = connection.execute(sa.select(cases.c.id)).scalars()
+    asked = {"case_id": case, "round": 1, "thing": "camera-1", "problem": "litter", "due_at": 9}
+    with house.database.writing() as connection:
+        for number in range(3):
+            connection.execute(sa.insert(looks).values(asked_at=number, **asked))
+        connection.execute(sa.insert(spot_checks).values(case_id=case, asked_at=5))
+    house.mirror.refresh()
+    compare(house)
+    with house.database.writing() as connection:
+        connection.execute(
+            sa.update(looks)
+            .where(looks.c.id == 2)
+            .values(answered_at=7, verdict="absent", score=0.1)
+        )
+        connection.execute(sa.update(spot_checks).values(answered_at=8, still_there=True))
+    assert house.mirror.refresh() == 2
+    compare(house)
+    assert house.mirror.refresh() == 0
+    with house.database.writing() as connection:
+        connection.execute(sa.delete(spot_checks))
+        connection.execute(sa.insert(spot_checks).values(case_id=case, asked_at=11))
+        connection.execute(sa.insert(looks).values(asked_at=10, **asked))
+        connection.execute(
+            sa.update(looks)
+            .where(looks.c.answered_at.is_(None))
+            .values(answered_at=12, verdict="expired")
+        )
+    assert house.mirror.refresh() == 1 + 3
+    compare(house)
+
+
+def test_reports_are_copied_after_a_restart_too(house: House) -> None:
+    row = {
+        "sender": "li", "client_id": "1", "channel": "patrol", "case_class": "event.0110",
+        "longitude": 121.4, "latitude": 31.2, "place_error_m": 5.0, "happened_at": 1,
+        "received_at": 2, "photos": [], "evidence": {}, "disposition": "filed",
+        "source": "measured",
+    }  # fmt: skip
+    with house.database.writing() as connection:
+        for number in range(3):
+            connection.execute(
+                sa.insert(reports).values(
+                    row
+                    | {"id": f"R{number}", "client_id": str(number), "follow_code": str(number)}
+                    | {"revision": house.database.changed("reports", f"R{number}")}
+                )
+            )
+    assert house.mirror.refresh() == 3 + 3 + 3
+    compare(house)
+    # The counter of revisions goes on behind the newest row of every table that has one.
+    newest = house.database.revision
+    assert house.database._newest_revision() == newest

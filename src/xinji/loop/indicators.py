@@ -37,10 +37,21 @@ TABLES: dict[str, object] = {
     "cases": dict.fromkeys(
         ("id", "type", "case_class", "state", "stage", "title", "thing", "area", "severity",
          "opened_at", "due_at", "closed_at", "outcome", "assignee", "department", "clock_us",
-         "overdue", "indicator", "source"), "varchar"),
+         "overdue", "indicator", "source", "condition", "calendar", "limit_us", "extensions",
+         "level", "parent", "exempt", "supervised", "reopened", "longitude", "latitude", "channel",
+         "reports", "done_at"), "varchar"),
     "case_steps": dict.fromkeys(
         ("id", "case_id", "number", "time", "action", "from_state", "to_state", "actor", "role"),
         "varchar"),
+    "reports": dict.fromkeys(
+        ("id", "sender", "channel", "case_class", "class_confidence", "longitude", "latitude",
+         "area", "happened_at", "received_at", "thing", "confidence", "urgency", "case_id",
+         "disposition", "score", "rating", "source"), "varchar"),
+    "looks": dict.fromkeys(
+        ("id", "case_id", "round", "thing", "problem", "asked_at", "due_at", "answered_at",
+         "verdict", "score", "model"), "varchar"),
+    "spot_checks": dict.fromkeys(
+        ("case_id", "asked_at", "answered_at", "still_there", "answered_by"), "varchar"),
 }  # fmt: skip
 """What indicator SQL may read, under the same names on every store."""
 

@@ -22,9 +22,10 @@ from sqlalchemy.engine import Connection, Engine
 
 from xinji.store.observations import StoreError, StoreFull
 from xinji.store.schema import areas, cases, events, rules, things
+from xinji.store.work_schema import reports, urban_classes
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-_COUNTED = (areas, things, rules, events, cases)
+_COUNTED = (areas, things, rules, events, cases, reports, urban_classes)
 
 Change = tuple[str, str]
 """(table, id) of a changed row."""

@@ -36,7 +36,21 @@ create table house.cases (
     id varchar, type varchar, case_class varchar, state varchar, stage varchar, title varchar,
     thing varchar, area varchar, severity varchar, opened_at timestamp, due_at timestamp,
     closed_at timestamp, outcome varchar, assignee varchar, department varchar,
-    clock_us bigint, overdue boolean, indicator varchar, source varchar);
+    clock_us bigint, overdue boolean, indicator varchar, source varchar, condition varchar,
+    calendar varchar, limit_us bigint, extensions integer, level varchar, parent varchar,
+    exempt boolean, supervised boolean, reopened integer, longitude double, latitude double,
+    channel varchar, reports integer, done_at timestamp);
+create table house.reports (
+    id varchar, sender varchar, channel varchar, case_class varchar, class_confidence double,
+    longitude double, latitude double, area varchar, happened_at timestamp, received_at timestamp,
+    thing varchar, confidence double, urgency varchar, case_id varchar, disposition varchar,
+    score double, rating integer, source varchar);
+create table house.looks (
+    id bigint, case_id varchar, round integer, thing varchar, problem varchar, asked_at timestamp,
+    due_at timestamp, answered_at timestamp, verdict varchar, score double, model varchar);
+create table house.spot_checks (
+    case_id varchar, asked_at timestamp, answered_at timestamp, still_there boolean,
+    answered_by varchar);
 create table house.case_steps (
     id bigint, case_id varchar, number integer, time timestamp, action varchar,
     from_state varchar, to_state varchar, actor varchar, role varchar);

@@ -1,12 +1,15 @@
 """Copies of the registry's tables inside DuckDB, so that indicators join them with observations.
 
-Every row carries the revision of its last change, so a refresh reads only what changed. The copies
-live in memory and are made anew at each start: the registry is the only truth.
+Every row carries the revision of its last change, so a refresh reads only what changed. Two tables
+have none: of `looks`, what is new and what was not answered yet is read; `spot_checks`, a small
+share of the closings, is read whole when its size or its newest moment changed. The copies live in
+memory and are made anew at each start: the registry is the only truth.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -16,11 +19,13 @@ import sqlalchemy as sa
 from xinji.store.database import Database
 from xinji.store.duck import DuckObservations
 from xinji.store.schema import areas, case_steps, cases, events, things
+from xinji.store.work_schema import looks, reports, spot_checks
 
 CHUNK = 50_000
 
 _TIMES = {"in_service_since", "retired_at", "started_at", "detected_at", "ended_at", "opened_at",
-          "due_at", "closed_at", "time"}  # fmt: skip
+          "due_at", "closed_at", "time", "done_at", "happened_at", "received_at", "asked_at",
+          "answered_at"}  # fmt: skip
 
 _TABLES: tuple[tuple[str, sa.Table, str, tuple[str, ...]], ...] = (
     ("things", things, "id", ("id", "kind", "name", "longitude", "latitude", "area", "owner",
@@ -30,11 +35,19 @@ _TABLES: tuple[tuple[str, sa.Table, str, tuple[str, ...]], ...] = (
      "ended_at", "severity", "value", "extreme", "limit", "source", "case_id")),
     ("cases", cases, "id", ("id", "type", "case_class", "state", "stage", "title", "thing",
      "area", "severity", "opened_at", "due_at", "closed_at", "outcome", "assignee", "department",
-     "clock_us", "overdue", "indicator", "source")),
+     "clock_us", "overdue", "indicator", "source", "condition", "calendar", "limit_us",
+     "extensions", "level", "parent", "exempt", "supervised", "reopened", "longitude", "latitude",
+     "channel", "reports", "done_at")),
+    ("reports", reports, "id", ("id", "sender", "channel", "case_class", "class_confidence",
+     "longitude", "latitude", "area", "happened_at", "received_at", "thing", "confidence",
+     "urgency", "case_id", "disposition", "score", "rating", "source")),
 )  # fmt: skip
 
 _STEP_COLUMNS = ("id", "case_id", "number", "at", "action", "from_state", "to_state", "actor",
                  "role")  # fmt: skip
+_LOOK_COLUMNS = ("id", "case_id", "round", "thing", "problem", "asked_at", "due_at", "answered_at",
+                 "verdict", "score", "model")  # fmt: skip
+_CHECK_COLUMNS = ("case_id", "asked_at", "answered_at", "still_there", "answered_by")
 
 
 class Mirror:
@@ -44,6 +57,9 @@ class Mirror:
         self._database, self._store = database, store
         self._seen = dict.fromkeys((name for name, *_ in _TABLES), 0)
         self._last_step = 0
+        self._last_look = 0
+        self._open_looks: set[int] = set()
+        self._checks_seen: tuple[Any, ...] = (0, None, None, 0)
         self._lock = threading.Lock()
 
     def refresh(self) -> int:
@@ -71,7 +87,50 @@ class Mirror:
                 self._write("case_steps", "", renamed, [tuple(row) for row in rows])
                 self._last_step = int(rows[-1][0])
                 copied += len(rows)
+            copied += self._refresh_looks(connection)
+            copied += self._refresh_spot_checks(connection)
         return copied
+
+    def _refresh_looks(self, connection: sa.Connection) -> int:
+        """Looks that are new, and those that waited for an answer at the last refresh."""
+        k = looks.c
+        wanted = sa.select(*(k[column] for column in _LOOK_COLUMNS)).order_by(k.id)
+        copied, waiting = 0, sorted(self._open_looks)
+        for begin in range(0, len(waiting), 1_000):
+            part = waiting[begin : begin + 1_000]
+            copied += self._write_looks(
+                connection.execute(wanted.where(k.id.in_(part), k.answered_at.is_not(None))).all()
+            )
+        while rows := connection.execute(wanted.where(k.id > self._last_look).limit(CHUNK)).all():
+            copied += self._write_looks(rows)
+            self._last_look = int(rows[-1][0])
+        return copied
+
+    def _write_looks(self, rows: Sequence[Any]) -> int:
+        if rows:
+            self._write("looks", "id", _LOOK_COLUMNS, [tuple(row) for row in rows])
+        for row in rows:
+            if row.answered_at is None:
+                self._open_looks.add(row.id)
+            else:
+                self._open_looks.discard(row.id)
+        return len(rows)
+
+    def _refresh_spot_checks(self, connection: sa.Connection) -> int:
+        k = spot_checks.c
+        seen = connection.execute(
+            sa.select(sa.func.count(), sa.func.max(k.asked_at), sa.func.max(k.answered_at),
+                      sa.func.count(k.answered_at))
+        ).one()  # fmt: skip
+        if tuple(seen) == self._checks_seen:
+            return 0
+        rows = connection.execute(sa.select(*(k[column] for column in _CHECK_COLUMNS))).all()
+        with self._store.reading() as cursor:
+            cursor.execute("delete from house.spot_checks")
+        if rows:
+            self._write("spot_checks", "", _CHECK_COLUMNS, [tuple(row) for row in rows])
+        self._checks_seen = tuple(seen)
+        return len(rows)
 
     def _write(
         self, name: str, key: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]
