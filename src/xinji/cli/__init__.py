@@ -31,6 +31,7 @@ COMMANDS = (
     "operations",
     "models",
     "vision",
+    "open311",
 )
 
 

@@ -194,6 +194,12 @@ class Intake:
         checked = self._check(given)
         return self._store(given, checked, sender, source)
 
+    def check(self, given: NewReport) -> None:
+        """Whether `receive` would take it; nothing is stored. Raises ReportError."""
+        if not 0 < len(given.client_id) <= 64:
+            raise ReportError("client_id", "1 to 64 characters")
+        self._check(given)
+
     def answer(self, sender: str, client_id: str) -> Filed | None:
         """The first answer to a `client_id`, or None."""
         with self._house.database.reading() as connection:
@@ -384,7 +390,7 @@ class Intake:
                 )
                 candidates = self.index.candidates(sighting)
                 decision = self.index.decide(candidates)
-                best = house.cases.row(decision.case) if decision.case else None
+                best = _case(connection, decision.case)
                 if (
                     best is None
                     or best.closed_at is not None
@@ -549,6 +555,12 @@ class _Row(msgspec.Struct):
     class_confidence: float
     address: str
     follow_code: str
+
+
+def _case(connection: sa.Connection, case: str) -> CaseRow | None:
+    """A case as the open transaction sees it."""
+    found = connection.execute(sa.select(cases).where(cases.c.id == case)).first() if case else None
+    return None if found is None else CaseRow(*found)
 
 
 def plain_code(code: str) -> str:

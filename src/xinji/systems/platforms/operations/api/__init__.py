@@ -11,11 +11,23 @@ from xinji.systems.platforms.operations.api import (
     photos,
     reports,
     residents,
+    transfers,
     work,
 )
 
 ROUTES = tuple(
     endpoint
-    for subject in (photos, reports, cases, work, looks, classes, residents, evaluation, open311)
+    for subject in (
+        photos,
+        reports,
+        cases,
+        work,
+        looks,
+        classes,
+        residents,
+        evaluation,
+        open311,
+        transfers,
+    )
     for endpoint in subject.routes.endpoints
 )
