@@ -48,8 +48,9 @@ CaseDetails = Callable[[CaseRow], dict[str, Any]]
 """What a system adds to the page of a case; {} for cases that are not its own."""
 
 DAY_US = 86_400 * 1_000_000
-ON_THE_WAY_US = 300 * 1_000_000
-"""On a fast clock: how far the rows of others may be behind the newest one."""
+ON_THE_WAY_SECONDS = 20.0
+"""Real seconds that rows may be behind the newest one of others before somebody is silent, where the
+clock is fast and a hiccup of the machine is minutes."""
 HOUR_US = 3_600 * 1_000_000
 
 
@@ -328,7 +329,8 @@ class House:
             self._catch_up()
         now = self.clock.now()
         if self.clock.speed != 1:
-            now = min(now, self.ingest.heard_to - ON_THE_WAY_US)
+            way = int(ON_THE_WAY_SECONDS * self.clock.speed * 1e6)
+            now = min(now, self.ingest.heard_to - way)
         found = self.rules.listen(now)
         if found:
             self.writer.write(found)

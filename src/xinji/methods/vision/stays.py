@@ -14,13 +14,17 @@ Boxes = npt.NDArray[Any]
 
 @dataclass(slots=True)
 class Stay:
-    """A box (4,) in pixels there from `first` to `last` (s), seen in `looks` looks."""
+    """A box (4,) in pixels there from `first` to `last` (s), seen in `looks` looks.
+
+    `chances` counts the looks since the first that could have seen it.
+    """
 
     box: Boxes
     score: float
     first: float
     last: float
     looks: int = 1
+    chances: int = 1
     missed: int = 0
     colour: Boxes | None = None
 
@@ -85,6 +89,7 @@ class Stays:
             if match is None:
                 covered = hidden is not None and len(hidden) and _covered(stay.box, hidden)
                 stay.missed += 0 if covered else 1
+                stay.chances += 0 if covered else 1
                 if stay.missed <= self._patience:
                     kept.append(stay)
                 continue
@@ -92,6 +97,7 @@ class Stays:
             stay.box = 0.7 * stay.box + 0.3 * boxes[match]
             stay.score = max(0.5 * (stay.score + float(scores[match])), float(scores[match]))
             stay.last, stay.looks, stay.missed = seconds, stay.looks + 1, 0
+            stay.chances += 1
             seen.append(stay)
             kept.append(stay)
         for at in range(len(boxes)):

@@ -33,6 +33,8 @@ LARGEST_BOX = 0.6
 DRY_SECONDS = 3600.0
 DRY_RAIN = 0.3
 POND_HIGH = 0.42
+LEAST_LOOKS, MOST_OF = 3, 0.75
+"""Looks that must have seen something parked, and their share of those that could."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +253,14 @@ class CameraWatch:
         others = others[(overlap(others, boxes) < 0.3).all(1)] if len(boxes) else others
         state.stays.look(seconds, boxes, scores, colours(image, boxes), others)
         dwell = state.zone.dwell_seconds
-        stays = [s for s in state.stays.stays if s.looks >= 2 and seconds - s.first >= dwell]
+        # Two cars that pass the same spot within a dwell are no parked one: most looks must agree.
+        stays = [
+            s
+            for s in state.stays.stays
+            if s.looks >= LEAST_LOOKS
+            and s.looks >= MOST_OF * s.chances
+            and seconds - s.first >= dwell
+        ]
         missing = [s for s in stays if s.missed == 0 and s.last < seconds]
         count = len(stays)
         need = state.zone.count

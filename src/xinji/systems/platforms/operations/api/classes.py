@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from xinji.access.identity import Role
 from xinji.api.call import Call, Problem, Routes
 from xinji.loop.calendars import CALENDARS
 from xinji.store.work_schema import calendar_days
@@ -53,7 +54,7 @@ def class_put(call: Call) -> UrbanClass:
     return given
 
 
-@routes.post("/api/classes/import", query="dry_run")
+@routes.post("/api/classes/import", role=Role.ADMINISTRATOR, query="dry_run")
 def classes_import(call: Call) -> dict[str, Any]:
     """A city's own table, CSV or XLSX: good classes are stored, bad rows are named.
 

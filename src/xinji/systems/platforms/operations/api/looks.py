@@ -13,7 +13,7 @@ from xinji.api.call import Call, Problem, Routes, iso
 from xinji.api.listing import listing
 from xinji.store.schema import cases
 from xinji.store.work_schema import looks
-from xinji.systems.platforms.operations.api.reports import operations
+from xinji.systems.platforms.operations.api.reports import need_post, operations
 
 routes = Routes()
 
@@ -71,6 +71,7 @@ def _items(rows: Any) -> list[dict[str, Any]]:
 def look_answer(call: Call) -> dict[str, Any]:
     """What a camera saw; answered with what follows."""
     given = call.json(Seen)
+    need_post(call, "camera")
     number = call.request.path_params["id"]
     if given.verdict not in VERDICTS:
         raise Problem(422, "Bad look", field="verdict", rule=f"one of {', '.join(VERDICTS)}")

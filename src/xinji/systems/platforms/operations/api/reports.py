@@ -38,6 +38,12 @@ def operations(call: Call) -> Operations:
     return part
 
 
+def need_post(call: Call, *posts: str) -> None:
+    """Raises Problem 403 unless the caller holds one of the posts (or `any`, or administers)."""
+    if not {*posts, "any", "administrator"}.intersection(call.person.roles):
+        raise Problem(403, "Not allowed", f"needs the post {' or '.join(posts)}")
+
+
 def source_of(call: Call) -> str:
     """Reports of accounts that only simulate say so."""
     return "simulated" if "simulated" in call.person.posts else "measured"
@@ -129,7 +135,7 @@ def reports_near(call: Call) -> dict[str, Any]:
             odds = {each.case: each.log_odds for each in part.intake.index.candidates(sighting)}
     items = []
     for row in rows:
-        distance = metres_between(longitude, latitude, row.longitude, row.latitude)
+        distance = float(metres_between(longitude, latitude, row.longitude, row.latitude))
         if distance > NEAR_M:
             continue
         known = house.cases.classes.get(row.case_class)
@@ -265,6 +271,7 @@ class Answer(msgspec.Struct):
 def question_answer(call: Call) -> dict[str, Any]:
     """Join the report to the case, or keep them apart."""
     given = call.json(Answer)
+    need_post(call, "intake", "shift-leader")
     number = call.request.path_params["id"]
     if not number.isdigit():
         raise Problem(404, "No such question", number[:32])

@@ -16,7 +16,7 @@ from xinji.methods.geodesy import metres_between
 from xinji.model.title import Title
 from xinji.store.schema import cases, users
 from xinji.store.work_schema import overrides, shifts, spot_checks, workers
-from xinji.systems.platforms.operations.api.reports import operations
+from xinji.systems.platforms.operations.api.reports import need_post, operations
 from xinji.systems.platforms.operations.case_type import POSTS
 
 routes = Routes()
@@ -47,7 +47,7 @@ def work_item(call: Call, row: CaseRow, here: tuple[float, float] | None) -> dic
     found = part.classes.condition(row.condition)
     distance = None
     if here is not None and row.longitude is not None and row.latitude is not None:
-        distance = round(metres_between(*here, row.longitude, row.latitude))
+        distance = round(float(metres_between(*here, row.longitude, row.latitude)))
     return {
         "id": row.id,
         "title": Title(row.title, row.title_en),
@@ -125,8 +125,7 @@ def work_position(call: Call) -> dict[str, Any]:
     """Where the caller is, and whether on duty; only the latest place is kept."""
     given = call.json(Position)
     house, person = call.house, call.person
-    if not {"worker", "inspector", "any"}.intersection(person.roles):
-        raise Problem(403, "Not allowed", "needs the post worker or inspector")
+    need_post(call, "worker", "inspector")
     if not (abs(given.longitude) <= 180 and abs(given.latitude) <= 90):
         raise Problem(422, "Bad body", field="longitude", rule="degrees")
     now = house.clock.now()
@@ -238,8 +237,7 @@ def work_plan(call: Call) -> dict[str, Any]:
 @routes.post("/api/work/dispatch", role=Role.OPERATOR)
 def work_dispatch(call: Call) -> dict[str, Any]:
     """Dispatch what is filed now, by the machine."""
-    if not {"dispatcher", "shift-leader", "any", "administrator"}.intersection(call.person.roles):
-        raise Problem(403, "Not allowed", "needs the post dispatcher")
+    need_post(call, "dispatcher", "shift-leader")
     part = operations(call).dispatching
     sent, left = part.turn(automatic=True)
     return {
@@ -311,8 +309,7 @@ def work_spot_check(call: Call) -> dict[str, Any]:
     """A person says whether a case that the machine closed is really gone."""
     given = call.json(SpotCheck)
     case = call.request.path_params["case"]
-    if not {"inspector", "any", "administrator"}.intersection(call.person.roles):
-        raise Problem(403, "Not allowed", "needs the post inspector")
+    need_post(call, "inspector")
     try:
         operations(call).rechecks.spot_checked(
             case,
