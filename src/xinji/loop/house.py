@@ -49,8 +49,8 @@ CaseDetails = Callable[[CaseRow], dict[str, Any]]
 
 DAY_US = 86_400 * 1_000_000
 ON_THE_WAY_SECONDS = 20.0
-"""Real seconds that rows may be behind the newest one of others before somebody is silent, where the
-clock is fast and a hiccup of the machine is minutes."""
+"""Real seconds that rows may be behind the newest ones before somebody is silent on a fast clock,
+where a hiccup of the machine is minutes."""
 HOUR_US = 3_600 * 1_000_000
 
 

@@ -266,6 +266,9 @@ class Rechecks:
             "explanation": verdict.explanation,
         }
         action = {"close": "verify", "reopen": "rework", "ask": "ask-person"}.get(verdict.action)
+        if action == "rework" and audit_due(row.id, AUDIT_SHARE):
+            # The sample must hold every verdict, or it would teach that all work is done.
+            action = "ask-person"
         with self._house.database.writing() as connection:
             answered = [each for each in given if each.answered_at is not None]
             if answered:
@@ -297,8 +300,7 @@ class Rechecks:
                 .where(looks.c.case_id == row.id, looks.c.answered_at.is_(None))
                 .values(answered_at=now, verdict="expired")
             )
-            # Whatever the verdict: a sample of closings alone would teach that all work is done.
-            if row.done_at is not None and audit_due(row.id, AUDIT_SHARE):
+            if row.outcome == "verified" and audit_due(row.id, AUDIT_SHARE):
                 connection.execute(sa.delete(spot_checks).where(spot_checks.c.case_id == row.id))
                 connection.execute(sa.insert(spot_checks).values(case_id=row.id, asked_at=now))
 
