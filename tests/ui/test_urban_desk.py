@@ -187,8 +187,8 @@ def test_a_holiday_is_entered_in_the_calendar(desk: Page, house: UrbanHouse) -> 
 
 
 def test_the_evaluation_stands_in_numbers(desk: Page, house: UrbanHouse) -> None:
-    if house.served.request("GET", "/api/evaluation?by=channel").status_code == 404:
-        pytest.skip("this server has no evaluation")
+    if house.served.request("GET", "/api/evaluation/hot-spots").status_code == 404:
+        pytest.skip("this server has no hot spots")
     house.report()
     desk.goto("/evaluation?by=channel&period=month")
     expect(desk.get_by_test_id("evaluation-row").first).to_be_visible()
