@@ -34,6 +34,7 @@ from xinji.plan.supervision import (
 )
 from xinji.store.observations import StoreError
 from xinji.systems import discover
+from xinji.systems.platforms.operations.part import Operations
 from xinji.web.app import application
 from xinji.wire.mqtt.listener import Listener
 
@@ -141,6 +142,10 @@ def open_house(options: Options) -> Site:
     house.other_titles = {
         RULE_PREFIX + target.indicator: rule_title(target.title) for target in plan.targets
     }
+    operations = house.parts.get("platforms.operations")
+    if isinstance(operations, Operations):
+        # the roads of the district, for texts that name them
+        operations.reader.know(district.basemap)
     head = {
         "name": district.name,
         "title": district.title,
@@ -206,6 +211,9 @@ async def running(options: Options) -> AsyncIterator[Running]:
 
         house.every(SUPERVISE_EVERY_SECONDS, watch_plan, SUPERVISE_FIRST_SECONDS)
         await house.start()
+        operations = house.parts.get("platforms.operations")
+        if isinstance(operations, Operations):
+            loop.run_in_executor(None, operations.reader.warm)
     except BaseException:
         listening.close()
         house.close()

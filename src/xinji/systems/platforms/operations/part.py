@@ -24,6 +24,7 @@ from xinji.systems.platforms.operations.dispatching import Dispatching
 from xinji.systems.platforms.operations.intake import Intake
 from xinji.systems.platforms.operations.items import report_items
 from xinji.systems.platforms.operations.rechecks import Rechecks
+from xinji.systems.platforms.operations.text_reading import Reader
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class Operations:
     """What of 一网统管 runs in a house.
 
     Attributes:
-        classes, intake, rechecks, dispatching: its parts, each with its own module.
+        classes, intake, reader, rechecks, dispatching: its parts, each with its own module.
     """
 
     def __init__(self, house: House) -> None:
@@ -45,6 +46,8 @@ class Operations:
         self.classes = ClassTable(house.database)
         self.declare()
         self.intake = Intake(house, self.classes)
+        self.reader = Reader(house, self.classes)
+        self.intake.read = self.reader.read
         self.rechecks = Rechecks(house, self.classes)
         self.dispatching = Dispatching(house, self.classes)
         house.writer.doors[URBAN] = self.intake.from_event
