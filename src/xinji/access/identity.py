@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -22,6 +22,8 @@ MINIMUM_PASSWORD = 12
 FAILURES_BEFORE_LOCK = 5
 LOCK_SECONDS = 300
 SESSION_SECONDS = 12 * 3600
+REMEMBERED_SECONDS = 10.0
+REMEMBERED_TOKENS = 10_000
 LOCAL = "this machine"
 """Label of the token that a serving process leaves in its folder."""
 
@@ -59,6 +61,14 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
         return (*held, self.role.value)
 
 
+class _Known(NamedTuple):
+    """The person of a token, how long the token lives, and how long this may be believed."""
+
+    person: Person
+    expires_at: int
+    until: float
+
+
 class SignInError(Exception):
     """Sign-in refused; `retry_after` seconds when the account is locked, else 0."""
 
@@ -89,6 +99,10 @@ class Identity:
         self._audit = audit
         self._now = now
         self._hasher = PasswordHasher()
+        self._known: dict[str, _Known] = {}
+        self._changes, self._changing = 0, False
+        sa.event.listen(database.writer, "after_cursor_execute", self._notice)
+        sa.event.listen(database.writer, "begin", self._settle)
         # Spent on unknown names, so that a name's existence does not show in the time taken.
         self._decoy = self._hasher.hash(secrets.token_urlsafe())
 
@@ -116,6 +130,8 @@ class Identity:
         """Add an account. Raises PolicyError."""
         check_name(name)
         check_password(password, name)
+        if len(posts) > 10 or not all(0 < len(p) <= 32 and p.isascii() for p in posts):
+            raise PolicyError("posts: at most 10, each 1 to 32 letters")
         with self._database.writing() as connection:
             if connection.execute(sa.select(users.c.name).where(users.c.name == name)).first():
                 raise PolicyError(f"name: {name} exists already")
@@ -228,14 +244,46 @@ class Identity:
         return token
 
     def person(self, token: str) -> Person | None:
-        """The person of a live token, or None."""
+        """The person of a live token, or None.
+
+        Remembered until an account or a token changes, and no longer than `REMEMBERED_SECONDS`.
+        """
+        key, now = hashed(token), int(self._now())
+        known = self._known.get(key)
+        if known is not None and known.until > time.monotonic() and known.expires_at > now:
+            return known.person
+        changes = self._changes
         with self._database.reading() as connection:
             row = connection.execute(
-                sa.select(users)
+                sa.select(users, tokens.c.expires_at)
                 .join(tokens, tokens.c.user == users.c.name)
-                .where(tokens.c.hash == hashed(token), tokens.c.expires_at > int(self._now()))
+                .where(tokens.c.hash == key, tokens.c.expires_at > now)
             ).first()
-        return None if row is None or row.disabled else _person(row)
+        if row is None or row.disabled:
+            return None
+        person = _person(row)
+        if changes == self._changes and not self._changing:
+            if len(self._known) >= REMEMBERED_TOKENS:
+                self._known.clear()
+            until = time.monotonic() + REMEMBERED_SECONDS
+            self._known[key] = _Known(person, row.expires_at, until)
+        return person
+
+    def _notice(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        """A statement of the writer: what it changes in accounts or tokens is not remembered."""
+        if not statement.startswith("SELECT") and ("users" in statement or "tokens" in statement):
+            self._changing = True
+            self._forget()
+
+    def _settle(self, _connection: Any) -> None:
+        """The writer's next transaction begins: what the last one changed is seen by readers."""
+        if self._changing:
+            self._changing = False
+            self._forget()
+
+    def _forget(self) -> None:
+        self._changes += 1
+        self._known.clear()
 
     def sign_out(self, token: str) -> None:
         """Forget a token."""

@@ -19,6 +19,8 @@ def add(commands: Any) -> None:
     parser.add_argument("name")
     parser.add_argument("--role", default="viewer", choices=[role.value for role in Role])
     parser.add_argument("--area", default="", help="area code that limits what the account sees")
+    parser.add_argument("--post", action="append", default=[], help="worker, inspector, intake ...")
+    parser.add_argument("--department", default="", help="code of the handling department")
     parser.add_argument("--data", type=Path, default=Path("data"))
 
 
@@ -33,6 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
             "password": password,
             "role": arguments.role,
             "area": arguments.area,
+            "posts": arguments.post,
+            "department": arguments.department,
         }
         running.post("/api/users", body)
         return 0
@@ -44,6 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
             Role(arguments.role),
             area=arguments.area,
             actor="terminal",
+            posts=arguments.post,
+            department=arguments.department,
         )
     except PolicyError as error:
         print(f"xinji user: {error}", file=sys.stderr)

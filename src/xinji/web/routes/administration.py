@@ -115,6 +115,8 @@ class NewUser(msgspec.Struct):
     password: str
     role: Role
     area: str = ""
+    posts: list[str] = []
+    department: str = ""
 
 
 class NewToken(msgspec.Struct):
@@ -138,7 +140,9 @@ def users_list(call: Call) -> dict[str, Any]:
     u = users.c
     with call.house.database.reading() as connection:
         rows = connection.execute(
-            sa.select(u.name, u.role, u.area, u.disabled, u.locked_until).order_by(u.name)
+            sa.select(
+                u.name, u.role, u.area, u.disabled, u.locked_until, u.posts, u.department
+            ).order_by(u.name)
         ).all()
     items = [dict(row._mapping) for row in rows]
     return {"items": items, "next": None, "total": len(items)}
@@ -152,7 +156,13 @@ def users_add(call: Call) -> dict[str, str]:
         raise Problem(422, "Bad body", field="area", rule="a known area code")
     try:
         call.house.identity.add(
-            given.name, given.password, given.role, area=given.area, actor=call.person.name
+            given.name,
+            given.password,
+            given.role,
+            area=given.area,
+            actor=call.person.name,
+            posts=given.posts,
+            department=given.department,
         )
     except PolicyError as error:
         raise Problem(422, "Not allowed", str(error), field=str(error).split(":")[0]) from error
