@@ -15,8 +15,9 @@ class Indicator(msgspec.Struct, frozen=True, kw_only=True):
 
     `sql` returns one row whose first column is the value; it sees the tables `things`, `areas`,
     `observations`, `events`, `cases`, `case_steps`, `reports`, `looks`, `spot_checks` and the
-    parameter `$asof` (a timestamp), and must not look beyond it. A second column named `source`, if any, is the weakest source of the
-    rows used; otherwise the engine finds it from the tables read.
+    parameter `$asof` (a timestamp), and must not look beyond it. A second column named `source`,
+    if any, is the weakest source of the rows used; otherwise the engine finds it from the tables
+    read.
     """
 
     id: str

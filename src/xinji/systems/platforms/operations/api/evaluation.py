@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
+
 from xinji.access.identity import Role
 from xinji.api.call import Call, Problem, Routes
+from xinji.api.listing import export
+from xinji.systems.platforms.operations.evaluation import AREA_DIGITS, BY, evaluate, stage_limits
+from xinji.systems.platforms.operations.evaluation_definitions import VERIFIED, definitions
 from xinji.systems.platforms.operations.report import MEANING, measure, read_truth
 
 routes = Routes()
@@ -28,3 +33,55 @@ def report_against(call: Call) -> dict[str, Any]:
     truth = read_truth(call.body.splitlines())
     end = call.time("to", truth.end or call.house.clock.now())
     return {"figures": measure(call.house, truth, call.time("from", 0), end), "meaning": MEANING}
+
+
+DAY_US = 86_400 * 1_000_000
+
+
+@routes.get("/api/evaluation", query="from to by level area format")
+def evaluation(call: Call) -> Any:
+    """Counts, rates, scores and grades of a period; with `format` a table to download."""
+    by, level = call.text("by", "post"), call.text("level", "street")
+    if by not in BY:
+        raise Problem(400, "Bad parameter", field="by", rule=f"one of {', '.join(BY)}")
+    if level not in AREA_DIGITS:
+        raise Problem(400, "Bad parameter", field="level", rule=f"one of {', '.join(AREA_DIGITS)}")
+    if by == "person" and call.person.role is Role.VIEWER:
+        raise Problem(403, "Not allowed", "figures of people are for operators")
+    start, end = _period(call)
+    rows = evaluate(call.house, start, end, by, scope=_scope(call), level=level)
+    if (form := call.text("format", "json")) != "json":
+        flat = [
+            {"key": row.key, "title_zh": row.title.zh, "title_en": row.title.en}
+            | row.counts
+            | row.rates
+            | {"score": row.score, "grade": row.grade}
+            for row in rows
+        ]
+        return export(pa.Table.from_pylist(flat), form, f"evaluation-{by}")
+    limits = stage_limits()
+    return {
+        "rows": rows,
+        "definitions": definitions(),
+        "verified": VERIFIED,
+        "stage_minutes": {"verified": limits.verified, **limits.minutes},
+    }
+
+
+def _period(call: Call) -> tuple[int, int]:
+    """From and to; the last 30 days when they are not given."""
+    end = call.time("to", call.house.clock.now() + 1)
+    start = call.time("from", end - 30 * DAY_US)
+    if not start < end:
+        raise Problem(400, "Bad parameter", field="from", rule="before `to`")
+    return start, end
+
+
+def _scope(call: Call) -> str:
+    """What the caller may see, narrowed by `area`."""
+    own, wanted = call.person.area, call.text("area")
+    if not wanted or own.startswith(wanted):
+        return own
+    if not wanted.startswith(own):
+        raise Problem(403, "Not allowed", f"the area is outside {own}")
+    return wanted
