@@ -216,7 +216,7 @@ class Gazetteer:
             return _place(hit.name, float(middle[0]), float(middle[1]), error, sure)
         for hit in areas:
             longitude, latitude, radius = self.areas[hit.name]
-            return _place(hit.name, longitude, latitude, 0.7 * radius, 0.3)
+            return _place(hit.name, longitude, latitude, radius, 0.3)
         return None
 
 

@@ -8,9 +8,8 @@ texts; see `benchmarks/text_routing.py` for what that is worth.
 from __future__ import annotations
 
 import functools
-import logging
+import re
 import threading
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,13 +27,11 @@ from xinji.systems.platforms.operations.reading import Reading
 from xinji.systems.platforms.operations.text_features import TextModel, fit
 from xinji.systems.platforms.operations.text_templates import NEGATIONS, URGENT
 
-log = logging.getLogger(__name__)
-
 MOST_TEXT = 2_000
 MOST_LEARNT = 5_000
 USUALLY_URGENT = 0.03
-SEVERE_CHANCE = 0.5
-"""Chance that a report is urgent when its class is a major or critical one."""
+SHORTEST_ISSUE = 8
+_FURTHER = re.compile(r"顺便|另外|此外|还有(?:个|件|就是|一)|其次|除此之外|再有")
 
 Classes = tuple[tuple[str, tuple[str, ...]], ...]
 
@@ -73,30 +70,18 @@ class Reader:
         text = text[:MOST_TEXT]
         model, gazetteer = self._ready()
         classes: tuple[tuple[str, float], ...] = ()
-        plain = _without_names(text, gazetteer)
+        plain = _without_names(_first_issue(text), gazetteer)
         if model is not None:
             chances = model.probabilities([plain])[0]
             order = np.argsort(-chances, kind="stable")
             classes = tuple((model.codes[at], round(float(chances[at]), 4)) for at in order)
-        urgency, sure = self._urgency(text, classes)
+        urgency, sure = _urgency(text)
         return Reading(
             classes=classes,
             place=gazetteer.find(text),
             urgency=urgency,
             urgency_confidence=round(sure, 3),
         )
-
-    def _urgency(self, text: str, classes: Sequence[tuple[str, float]]) -> tuple[str, float]:
-        calm = 1 - USUALLY_URGENT
-        for word, chance in URGENT.items():
-            at = text.find(word)
-            if at >= 0 and not text[:at].endswith(NEGATIONS):
-                calm *= 1 - chance
-        for code, probability in classes[:3]:
-            known = self._table.classes.get(code)
-            if known is not None and known.severity in ("major", "critical"):
-                calm *= 1 - SEVERE_CHANCE * probability
-        return ("urgent", 1 - calm) if calm < 0.5 else ("normal", calm)
 
     # -- getting ready -----------------------------------------------------------------------
 
@@ -178,6 +163,22 @@ class Reader:
 def _fit_once(classes: Classes, learnt: tuple[tuple[str, str], ...]) -> TextModel:
     """Houses of one process that know the same share a model."""
     return fit(classes, learnt)
+
+
+def _urgency(text: str) -> tuple[str, float]:
+    """By words, each on its own evidence (noisy or); a word that is denied says nothing."""
+    calm = 1 - USUALLY_URGENT
+    for word, chance in URGENT.items():
+        at = text.find(word)
+        if at >= 0 and not text[:at].endswith(NEGATIONS):
+            calm *= 1 - chance
+    return ("urgent", 1 - calm) if calm < 0.5 else ("normal", calm)
+
+
+def _first_issue(text: str) -> str:
+    """Callers add other things; the first is what they call for."""
+    found = _FURTHER.search(text, SHORTEST_ISSUE)
+    return text[: found.start()] if found else text
 
 
 def _without_names(text: str, gazetteer: Gazetteer) -> str:

@@ -1,8 +1,8 @@
 """What people say of each class, as small grammars: what a new house's reader learns from.
 
-`text_phrases.csv` has a pattern a row; `{a|b}` is a choice. Written by hand for the seed's classes and not taken from any hotline; a class
-that has no entry is learnt from its titles alone. The texts that measure the reader are of other
-families and in other words (`xinji.district.hotline`).
+`text_phrases.csv` has a pattern a row; `{a|b}` is a choice. Written by hand for the seed's classes
+and not taken from any hotline; a class that has no pattern is learnt from its titles alone. The
+texts that measure the reader are of other families, in other words (`xinji.district.hotline`).
 """
 
 from __future__ import annotations
@@ -45,14 +45,17 @@ PLACES = (
 URGENT = {
     "漏电": 0.95, "触电": 0.97, "带电": 0.85, "电线断": 0.85, "电线掉": 0.85, "燃气": 0.75,
     "煤气": 0.8, "天然气": 0.75, "塌陷": 0.92, "坍塌": 0.95, "塌了": 0.85, "陷下去": 0.85,
-    "困人": 0.97, "被困": 0.97, "困在": 0.95, "关在电梯": 0.97, "受伤": 0.9, "摔伤": 0.88,
-    "伤人": 0.9, "流血": 0.92, "骨折": 0.92, "昏倒": 0.95, "晕倒": 0.95, "溺水": 0.98,
+    "困人": 0.97, "被困": 0.97, "困在": 0.95, "关在电梯": 0.97, "伤": 0.85, "流血": 0.92,
+    "骨折": 0.92, "昏倒": 0.95, "晕倒": 0.95, "溺水": 0.98,
     "着火": 0.97, "起火": 0.97, "冒烟": 0.7, "爆炸": 0.98, "爆管": 0.75, "爆裂": 0.75,
     "砸到": 0.85, "砸中": 0.88, "要掉下来": 0.75, "坠落": 0.8, "掉进": 0.85, "没有盖": 0.6,
     "井盖缺失": 0.75, "井盖没了": 0.75, "打架": 0.8, "救命": 0.97, "快来人": 0.8, "危险": 0.45,
     "倒在路上": 0.6, "压住": 0.65,
 }  # fmt: skip
-NEGATIONS = ("没有", "没", "未", "无", "不是", "并非", "幸好没", "暂无")
+NEGATIONS = (
+    "没有人受", "没人受", "无人受", "没受", "未受", "没有人", "没人", "无人", "没有", "没", "未",
+    "无", "不是", "并非", "暂无",
+)  # fmt: skip
 
 _CHOICE = re.compile(r"\{([^{}]*)\}")
 
