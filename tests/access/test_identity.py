@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -258,3 +259,26 @@ def test_roles_cover_those_below() -> None:
     order = [Role.VIEWER, Role.OPERATOR, Role.ADMINISTRATOR]
     for i, upper in enumerate(order):
         assert [upper.covers(lower) for lower in order] == [j <= i for j in range(3)]
+
+
+def test_a_remembered_token_ends_with_the_change_that_ends_it(people: People) -> None:
+    token = people.identity.issue("wang", "test", 1, actor="test")
+    for _ in range(3):
+        assert people.identity.person(token) is not None
+    with people.database.writing() as connection:
+        connection.execute(sa.update(users).where(users.c.name == "wang").values(area="310105"))
+    person = people.identity.person(token)
+    assert person is not None
+    assert person.area == "310105"
+    assert people.identity.person(token) == person
+    people.identity.sign_out(token)
+    assert people.identity.person(token) is None
+
+
+def test_a_change_that_is_not_committed_yet_is_not_remembered(people: People) -> None:
+    token = people.identity.issue("wang", "test", 1, actor="test")
+    with ThreadPoolExecutor(1) as pool:
+        with people.database.writing() as connection:
+            connection.execute(sa.update(users).values(disabled=True))
+            assert pool.submit(people.identity.person, token).result() is not None
+        assert pool.submit(people.identity.person, token).result() is None

@@ -191,3 +191,16 @@ def test_the_answer_to_head_is_that_of_get_without_its_body(live: Live) -> None:
     assert head.status_code == 200
     assert head.content == b""
     assert head.headers["etag"] == get.headers["etag"]
+
+
+def test_a_long_list_is_counted_no_further_than_needed(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = live.get("/api/things?limit=1000")["total"]
+    monkeypatch.setattr("xinji.api.listing.COUNTED", whole)
+    assert live.get("/api/things?limit=1") | {"items": [], "next": ""} == {
+        "items": [], "next": "", "total": whole,
+    }  # fmt: skip
+    monkeypatch.setattr("xinji.api.listing.COUNTED", whole - 1)
+    page = live.get("/api/things?limit=1")
+    assert (page["total"], page["total_is"]) == (whole - 1, "at least")

@@ -18,6 +18,8 @@ from xinji.store.exports import FORMS, encode, table_of
 PAGE = 50
 LARGEST_PAGE = 1_000
 LARGEST_EXPORT = 1_000_000
+COUNTED = 10_000
+"""Rows that a list counts at most; behind that `total_is` says "at least"."""
 
 ToItems = Callable[[Sequence[Any]], list[dict[str, Any]]]
 
@@ -37,6 +39,8 @@ def listing(
         query: the filtered SELECT, scope included; `order` are columns of it, unique together.
         to_items: turns rows into items, many at once.
         name: of the exported file.
+
+    The answer's `total` is counted up to `COUNTED`; `total_is` is "at least" when there are more.
     """
     form = call.text("format", "json")
     columns = [column.desc() if descending else column.asc() for column in order]
@@ -56,15 +60,20 @@ def listing(
         paged = paged.where(left < right if descending else left > right)
     with call.house.database.reading() as connection:
         rows = connection.execute(paged.limit(limit + 1)).all()
-        total = connection.execute(
-            sa.select(sa.func.count()).select_from(query.order_by(None).subquery())
-        ).scalar()
+        total = connection.execute(_count(query)).scalar() or 0
     more = len(rows) > limit
     rows = rows[:limit]
     following = None
     if more:
         following = _encode([getattr(rows[-1], column.key or "") for column in order])
-    return {"items": to_items(rows), "next": following, "total": total}
+    answer = {"items": to_items(rows), "next": following, "total": min(total, COUNTED)}
+    return answer | ({"total_is": "at least"} if total > COUNTED else {})
+
+
+def _count(query: sa.Select[Any]) -> sa.Select[tuple[int]]:
+    """How many rows a list has, counted no further than one above `COUNTED`."""
+    ones = query.order_by(None).with_only_columns(sa.literal(1).label("one"))
+    return sa.select(sa.func.count()).select_from(ones.limit(COUNTED + 1).subquery())
 
 
 def export(table: pa.Table, form: str, name: str) -> Response:

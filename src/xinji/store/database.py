@@ -1,17 +1,19 @@
 """The registry database: SQLite in WAL mode with full sync, or PostgreSQL, behind one lock.
 
 One process owns the folder, so one writer at a time is a lock, not a protocol. Readers use their
-own connections and never wait. What a transaction changed is announced after its commit.
+own connections and never wait. What a transaction changed is announced after its commit. Work that
+waits for the writer shares one commit (`together`), each piece behind a savepoint of its own.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from alembic import command
@@ -29,6 +31,21 @@ _COUNTED = (areas, things, rules, events, cases, reports, urban_classes)
 
 Change = tuple[str, str]
 """(table, id) of a changed row."""
+
+TOGETHER = 64
+"""Pieces of work that share one commit at most."""
+
+Answer = TypeVar("Answer")
+
+
+class Waiting:
+    """A piece of work that waits for the writer, and what became of it."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self.work = work
+        self.done = False
+        self.answer: Any = None
+        self.error: Exception | None = None
 
 
 class Prepared:
@@ -61,6 +78,8 @@ class Database:
         self.rollbacks: list[Callable[[], None]] = []
         self._changes: list[Change] = []
         self._depth = 0
+        self._owner = 0
+        self._waiting: deque[Waiting] = deque()
         try:
             self.writer = self._engine(writer=True)
             self.reader = self._engine(writer=False)
@@ -152,7 +171,7 @@ class Database:
             before, written = self.revision, self._written()
             try:
                 with self._connection.begin():
-                    self._depth = 1
+                    self._depth, self._owner = 1, threading.get_ident()
                     yield self._connection
             except BaseException as error:
                 self._depth = 0
@@ -171,6 +190,62 @@ class Database:
                 for listener in self.listeners:
                     listener(changes)
 
+    def together(self, work: Callable[[], Answer]) -> Answer:
+        """Do `work` in a transaction that it may share with other threads' work.
+
+        What arrives while a commit is on its way to the disk is done in the next one, in order of
+        arrival. The answer comes after the commit. A piece that fails is undone alone.
+
+        Raises:
+            StoreFull: the commit failed; nothing of any piece was kept.
+        """
+        if self._depth and self._owner == threading.get_ident():
+            return work()
+        mine = Waiting(work)
+        self._waiting.append(mine)
+        with self.lock:
+            while not mine.done:
+                self._serve()
+        if mine.error is not None:
+            raise mine.error
+        return mine.answer  # type: ignore[no-any-return]
+
+    def _serve(self) -> None:
+        """One commit for what waits now."""
+        group = [self._waiting.popleft() for _ in range(min(TOGETHER, len(self._waiting)))]
+        failure: Exception | None = None
+        try:
+            with self.writing():
+                for each in group:
+                    self._piece(each)
+        except Exception as error:
+            failure = error
+        finally:
+            for each in group:
+                each.done = True
+                if each.error is None and (failure or each.answer is Waiting):
+                    each.error = failure or StoreError("registry: the writer was stopped")
+
+    def _piece(self, each: Waiting) -> None:
+        cursor = self.cursor()
+        revision, changes, written = self.revision, len(self._changes), self._written()
+        each.answer = Waiting
+        cursor.execute("savepoint piece")
+        try:
+            each.answer = each.work()
+        except (sa.exc.OperationalError, sqlite3.OperationalError):
+            # The disk: nobody's work can be kept.
+            raise
+        except Exception as error:
+            each.error = error
+            cursor.execute("rollback to savepoint piece")
+            self.revision = revision
+            del self._changes[changes:]
+            if written is None or self._written() != written:
+                for undo in self.rollbacks:
+                    undo()
+        cursor.execute("release savepoint piece")
+
     def _written(self) -> int | None:
         """Rows that the writer's connection ever changed; None where that is not known."""
         connection = self._connection.connection.dbapi_connection
@@ -188,7 +263,14 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A reader's connection: a consistent snapshot, never blocked by the writer."""
+        """A reader's connection: a consistent snapshot, never blocked by the writer.
+
+        Inside a transaction of this thread it is the writer's: work that shares a commit sees what
+        was done before it.
+        """
+        if self._depth and self._owner == threading.get_ident():
+            yield self._connection
+            return
         with self.reader.connect() as connection:
             yield connection
 

@@ -151,6 +151,7 @@ cases = Table(
     Column("reports", Integer, nullable=False, server_default="0"),
     Column("done_at", BigInteger),
     Index("ix_cases_opened_at", "opened_at"),
+    Index("ix_cases_state_opened_at", "state", "opened_at"),
     Index("ix_cases_area_opened_at", "area", "opened_at"),
     Index("ix_cases_assignee_closed_at", "assignee", "closed_at"),
 )
@@ -160,6 +161,13 @@ Index(
     cases.c.case_class,
     sqlite_where=cases.c.closed_at.is_(None),
     postgresql_where=cases.c.closed_at.is_(None),
+)
+
+Index(
+    "ix_cases_parent",
+    cases.c.parent,
+    sqlite_where=cases.c.parent.is_not(None),
+    postgresql_where=cases.c.parent.is_not(None),
 )
 
 case_steps = Table(

@@ -369,6 +369,11 @@ class Intake:
 
     def _store(self, given: NewReport, known: _Known, sender: str, source: str) -> Filed:
         house = self._house
+        return house.database.together(lambda: self._stored(given, known, sender, source))
+
+    def _stored(self, given: NewReport, known: _Known, sender: str, source: str) -> Filed:
+        """Compare and store, alone with the writer."""
+        house = self._house
         with house.database.lock:
             with house.database.writing() as connection:
                 repeated = self.answer(sender, given.client_id)
@@ -447,7 +452,7 @@ class Intake:
                             asked_at=now,
                         )
                     )
-            # After the commit and still in order of arrival.
+            # In order of arrival; when the commit fails the index is made anew.
             self.index.add(sighting, case)
         return self._filed(_Row(**{name: row[name] for name in _Row.__struct_fields__}))
 
