@@ -194,7 +194,7 @@ export interface Task
   extends Pick<
     Case,
     | 'id' | 'title' | 'case_class' | 'class_title' | 'condition' | 'state' | 'state_title' | 'stage' | 'severity' | 'longitude' | 'latitude'
-    | 'area' | 'opened_at' | 'due_at' | 'limit_seconds' | 'clock_seconds' | 'clock_running' | 'calendar' | 'overdue' | 'supervised' | 'reports' | 'source'
+    | 'number' | 'assignee' | 'area' | 'opened_at' | 'due_at' | 'limit_seconds' | 'clock_seconds' | 'clock_running' | 'calendar' | 'overdue' | 'supervised' | 'reports' | 'source'
   > {
   closing: Title | null
   address?: string
@@ -293,9 +293,21 @@ export interface EvaluationRow {
   grade: string | null
 }
 
+export interface Definition {
+  name: string
+  title: Title
+  formula: string | Title
+  /** Less is better. */
+  down?: boolean
+}
+
 export interface Evaluation {
   rows: EvaluationRow[]
-  definitions: { name: string; title: Title; formula: string }[]
+  definitions: Definition[]
+  /** False: weights and cut-offs were not read in the standard's own text. */
+  verified?: boolean
+  /** Minutes that each stage may take. */
+  stage_minutes?: Record<string, number | boolean>
 }
 
 export interface UnderReporting {

@@ -1,5 +1,5 @@
 import type { EvaluationRow, UnderReporting, Waiting } from '@/api/urban'
-import { decimal, percent } from '@/format/number'
+import { count, decimal, percent } from '@/format/number'
 import { t, titled } from '@/language'
 import { ACCENT, INK, INK_SOFT, LINE } from '@/theme/colors'
 import type { EChartsOption } from './echarts'
@@ -12,17 +12,23 @@ export function heightOf(rows: number): number {
   return Math.max(140, 44 + rows * 26)
 }
 
-/** One rate, a bar for each row, worst at the top: that is where to look. */
-export function rateOption(rows: EvaluationRow[], name: string): EChartsOption {
-  const known = rows.filter((row) => row.rates[name] !== null && row.rates[name] !== undefined).sort((a, b) => b.rates[name]! - a.rates[name]!)
+/** One rate, a bar for each row, worst at the top: that is where to look. `whole` names the count
+ *  that it is a share of: 100 % of two is not 100 % of two hundred. */
+export function rateOption(rows: EvaluationRow[], name: string, whole: string | undefined, down: boolean): EChartsOption {
+  const sign = down ? -1 : 1
+  const known = rows.filter((row) => row.rates[name] !== null && row.rates[name] !== undefined).sort((a, b) => sign * (b.rates[name]! - a.rates[name]!))
+  const among = (index: number) => {
+    const n = whole ? known[index]?.counts[whole] : undefined
+    return n ? `  {soft|n=${count(n)}}` : ''
+  }
   return {
-    grid: across,
+    grid: { ...across, right: 104 },
     tooltip: { trigger: 'axis', axisPointer: { type: 'shadow' }, valueFormatter: (value) => percent(Number(value), 1) },
     xAxis: { type: 'value', min: 0, max: 1, axisLabel: { color: INK_SOFT, formatter: (value: number) => percent(value) }, splitLine: { lineStyle: { color: LINE } } },
     yAxis: { type: 'category', data: known.map((row) => titled(row.title) || row.key), axisLabel: label, axisTick: { show: false }, axisLine: { lineStyle: { color: LINE } } },
     series: [{
       type: 'bar', barMaxWidth: 16, itemStyle: { color: ACCENT }, data: known.map((row) => row.rates[name] ?? 0),
-      label: { show: true, position: 'right', color: INK, formatter: ({ value }) => percent(Number(value), 1) },
+      label: { show: true, position: 'right', color: INK, formatter: ({ value, dataIndex }) => `${percent(Number(value), 1)}${among(dataIndex)}`, rich: { soft: { color: INK_SOFT, fontSize: 11 } } },
     }],
   }
 }

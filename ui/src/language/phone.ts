@@ -45,6 +45,7 @@ export const phone = {
   'phone.noLocation': ['没有取得定位，请在地图上点选', 'Your place could not be found; choose it on the map'],
   'phone.relocate': ['重新定位', 'Find again'],
   'phone.onMap': ['在地图上选', 'Choose on map'],
+  'phone.tapMap': ['在地图上点一下问题所在的位置', 'Tap the place of the problem on the map'],
   'phone.within': ['误差约 {m} 米', 'within {m} m'],
   'phone.moreClasses': ['全部类别', 'All classes'],
   'phone.words': ['补充说明（可不填）', 'A few words (optional)'],

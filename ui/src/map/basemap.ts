@@ -32,6 +32,16 @@ export function readBasemap(): Promise<FeatureCollection> {
   return reading
 }
 
+/** West, south, east and north of the district's edge in degrees, for a reader who knows only the map. */
+export function boundsOf(basemap: FeatureCollection): [number, number, number, number] {
+  const edge = basemap.features.find((feature) => feature.properties?.layer === 'district')?.geometry
+  const rings = edge?.type === 'Polygon' ? edge.coordinates : edge?.type === 'MultiPolygon' ? edge.coordinates.flat() : []
+  const points = rings.flat()
+  if (!points.length) return [-180, -85, 180, 85]
+  const [longitudes, latitudes] = [points.map((point) => point[0] as number), points.map((point) => point[1] as number)]
+  return [Math.min(...longitudes), Math.min(...latitudes), Math.max(...longitudes), Math.max(...latitudes)]
+}
+
 /** Layers whose text follows the language of the page. */
 export const LABEL_LAYERS = ['road-label', 'water-label', 'station-label', 'subdistrict-label']
 

@@ -5,7 +5,7 @@ import { watch, type WatchStopHandle } from 'vue'
 import { district } from '@/api/district'
 import { RequestError } from '@/api/request'
 import { language, t } from '@/language'
-import { basemapStyle, IDEOGRAPH_FONTS, LABEL_LAYERS, readBasemap } from './basemap'
+import { basemapStyle, boundsOf, IDEOGRAPH_FONTS, LABEL_LAYERS, readBasemap } from './basemap'
 
 // MapLibre 6 cannot find its worker inside a bundle by itself.
 setWorkerUrl(workerUrl)
@@ -13,7 +13,7 @@ setWorkerUrl(workerUrl)
 /** The map of the district in `container`, resolved when it can take layers. */
 export async function createMap(container: HTMLElement): Promise<Map> {
   const basemap = await readBasemap()
-  const [west, south, east, north] = district.value?.bounds ?? [121.32, 31.17, 121.45, 31.25]
+  const [west, south, east, north] = district.value?.bounds ?? boundsOf(basemap)
   const pad = Math.max(east - west, north - south)
   const map = new Map({
     container,
@@ -30,7 +30,8 @@ export async function createMap(container: HTMLElement): Promise<Map> {
   map.touchZoomRotate.disableRotation()
   map.addControl(new NavigationControl({ showCompass: false }), 'top-right')
   map.addControl(new ScaleControl({ unit: 'metric' }), 'bottom-left')
-  if (district.value?.illustrative) {
+  // Somebody without an account has no declaration of the district: the base map is taken as drawn.
+  if (district.value?.illustrative ?? true) {
     map.addControl(new AttributionControl({ compact: false, customAttribution: t('app.illustrative') }))
   }
   await new Promise<void>((resolve) => map.once('load', () => resolve()))
