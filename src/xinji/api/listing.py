@@ -72,7 +72,8 @@ def listing(
 
 def _count(query: sa.Select[Any]) -> sa.Select[tuple[int]]:
     """How many rows a list has, counted no further than one above `COUNTED`."""
-    ones = query.order_by(None).with_only_columns(sa.literal(1).label("one"))
+    one = sa.literal(1).label("one")
+    ones = query.order_by(None).with_only_columns(one, maintain_column_froms=True)
     return sa.select(sa.func.count()).select_from(ones.limit(COUNTED + 1).subquery())
 
 
