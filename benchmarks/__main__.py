@@ -30,6 +30,7 @@ from benchmarks import (
     recheck,
     rules,
     store,
+    text_routing,
     vision,
 )
 from benchmarks.figures import Row, Setting, notes, table
@@ -45,6 +46,7 @@ WORKS = {
     "duplicates": duplicates.measure,
     "dispatch": dispatch.measure,
     "recheck": recheck.measure,
+    "text": text_routing.measure,
     "vision": vision.measure,
 }
 
