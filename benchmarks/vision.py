@@ -346,6 +346,8 @@ def _camera(detector: Any, seed: int, every: float, counts: dict[str, Counts],
                     tally["positive"] += 1
                     tally["positive blind"] += says is None
                     tally["true"] += says is not None and says >= 0.5
+                    if says is not None:
+                        tally[f"{'hit' if says >= 0.5 else 'miss'} {seed}"] += 1
         mean += 0.02 * (grey - mean)
     for zone in zones:
         tally, incident = counts[zone.problem], incidents.get(zone.problem)
@@ -428,10 +430,17 @@ def _rates_text(counts: dict[str, Counts], said: str) -> str:
             f"looks_without = {c['negative']}",
             f"incidents = {c['incidents']}",
             f"incidents_found = {c['found']}",
+            "# looks that saw each incident, and looks that did not: a view misses all or few",
+            f"by_incident = {_by_incident(c)}",
             f"false_events_per_camera_day = {c['false events'] / c['hours'] * 24:.3f}",
             "",
         ]
     return "\n".join(lines)
+
+
+def _by_incident(c: Counts) -> list[list[int]]:
+    seeds = sorted({int(key.split()[1]) for key in c if key.startswith(("hit ", "miss "))})
+    return [[c[f"hit {seed}"], c[f"miss {seed}"]] for seed in seeds]
 
 
 def _wilson(hits: int, of: int) -> str:

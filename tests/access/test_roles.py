@@ -37,7 +37,7 @@ READS_ABOVE_VIEWER = {
     "/api/audit": Role.ADMINISTRATOR,
     "/api/audit/verify": Role.ADMINISTRATOR,
 }
-OPEN = {"/api/status", "/api/session", "/api/clock"}
+OPEN = {"/api/status", "/api/session", "/api/clock", "/api/basemap"}
 
 
 def test_the_table_of_who_may_change_what() -> None:

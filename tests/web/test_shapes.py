@@ -250,7 +250,8 @@ def test_administration(live: Live) -> None:
     shape(refusals["items"][0], {"id", "at", "sender", "reason", "detail"})
     users = shape(live.get("/api/users"), LIST)
     for each in users["items"]:
-        shape(each, {"name", "role", "area", "disabled", "locked_until"})
+        keys = {"name", "role", "area", "disabled", "locked_until", "posts", "department"}
+        shape(each, keys)
     body = {"name": "li", "password": PASSWORD, "role": "viewer", "area": EAST}
     assert live.request("POST", "/api/users", json=body).json() == {"name": "li"}
     token = live.request("POST", "/api/tokens", "viewer", json={"label": "script"}).json()

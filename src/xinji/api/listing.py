@@ -60,7 +60,7 @@ def listing(
         paged = paged.where(left < right if descending else left > right)
     with call.house.database.reading() as connection:
         rows = connection.execute(paged.limit(limit + 1)).all()
-        total = connection.execute(_count(query)).scalar() or 0
+        total = int(connection.execute(_count(query)).scalar() or 0)
     more = len(rows) > limit
     rows = rows[:limit]
     following = None
@@ -70,7 +70,7 @@ def listing(
     return answer | ({"total_is": "at least"} if total > COUNTED else {})
 
 
-def _count(query: sa.Select[Any]) -> sa.Select[tuple[int]]:
+def _count(query: sa.Select[Any]) -> sa.Select[Any]:
     """How many rows a list has, counted no further than one above `COUNTED`."""
     one = sa.literal(1).label("one")
     ones = query.order_by(None).with_only_columns(one, maintain_column_froms=True)

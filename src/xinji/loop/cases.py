@@ -125,6 +125,8 @@ SETTABLE = frozenset(
 )
 """Columns that an action may set."""
 
+_ONE = sa.select(cases).where(cases.c.id == sa.bindparam("case"))
+
 _WRITTEN = tuple(name for name in CaseRow.__struct_fields__ if name not in ("id", "opened_at"))
 
 
@@ -288,12 +290,15 @@ class CaseEngine:
         evidence: dict[str, Any] | None = None,
         fields: dict[str, Any] | None = None,
         scope: str = "",
+        client_id: str = "",
     ) -> CaseRow:
         """Apply an action and store the step; returns the case after it.
 
         Args:
             role: what the actor may act as, the role itself or role and posts.
             fields: values of the case's columns that the action `sets`.
+            client_id: the actor's own number for this action; a repeat does nothing and is
+                answered with the case as it is.
 
         Raises:
             CaseError: 404 unknown or outside `scope`, 403 role, 409 state or guard, 422 field.
@@ -308,7 +313,23 @@ class CaseEngine:
             scope=scope,
         )
         with self._database.writing():
+            if client_id:
+                done = self._repeated(case, change, client_id)
+                if done is not None:
+                    return done
+                change.evidence = change.evidence | {"client_id": client_id}
             return self._checked(case, action, change)
+
+    def _repeated(self, case: str, change: Change, client_id: str) -> CaseRow | None:
+        """The case, when the same actor has sent this action before."""
+        s = case_steps.c
+        with self._database.writing() as connection:
+            said = connection.execute(
+                sa.select(s.evidence).where(s.case_id == case, s.actor == change.actor)
+            ).scalars()
+            known = any(msgspec.json.decode(each).get("client_id") == client_id for each in said)
+        row = self._row(case) if known else None
+        return row if row is not None and contains(change.scope, row.area) else None
 
     def _checked(self, case: str, action: str, change: Change) -> CaseRow:
         """Check an action against the table and apply it, in the open transaction."""
@@ -488,9 +509,8 @@ class CaseEngine:
 
     def row(self, case: str) -> CaseRow | None:
         """A case as stored now."""
-        with self._database.reading() as connection:
-            found = connection.execute(sa.select(cases).where(cases.c.id == case)).first()
-        return None if found is None else CaseRow(*found)
+        found = self._database.rows(_ONE, case=case)
+        return CaseRow(*found[0]) if found else None
 
     def reload(self) -> None:
         """After a rolled-back transaction: what memory holds is what is on disk."""

@@ -254,6 +254,16 @@ def test_only_intake_may_void_and_merge(street: Street, case: str, who: str) -> 
     assert not names & {"void", "merge", "grant-extension", "supervise"}
 
 
+def test_a_repeated_action_is_done_once(street: Street, case: str) -> None:
+    street.act(case, "dispatch", assignee="wang")
+    first = street.do("wang", case, "accept", client_id="phone:7")
+    again = street.do("wang", case, "accept", client_id="phone:7")
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.json()["steps"] == first.json()["steps"]
+    assert street.do("wang", case, "accept", client_id="phone:8").status_code == 409
+    assert street.do("wang", case, "accept", client_id="x" * 65).status_code == 422
+
+
 def test_an_unknown_field_is_not_set(street: Street, case: str) -> None:
     with pytest.raises(CaseError, match="does not set it"):
         street.act(case, "remind", note="x", set={"exempt": True})

@@ -84,7 +84,7 @@ def areas(call: Call) -> dict[str, Any]:
     }
 
 
-@routes.get("/api/basemap")
+@routes.get("/api/basemap", role=None)
 def basemap(call: Call) -> dict[str, Any]:
     """The district's illustrative geography as GeoJSON."""
     return call.site.basemap

@@ -21,6 +21,12 @@ routes = Routes()
 
 NO_TITLE = Title("", "")
 
+_CASE: sa.BindParameter[str] = sa.bindparam("case")
+STEPS_OF_CASE = (
+    sa.select(case_steps).where(case_steps.c.case_id == _CASE).order_by(case_steps.c.number)
+)
+EVENTS_OF_CASE = sa.select(events).where(events.c.case_id == _CASE).order_by(events.c.started_at)
+
 
 def event_items(house: House, rows: Sequence[Any]) -> list[dict[str, Any]]:
     """Rows of `events` as API items."""
@@ -182,16 +188,9 @@ def _full(call: Call, row: CaseRow) -> dict[str, Any]:
     house = call.house
     kind = house.cases.types[row.type]
     actions = {action.name: action.title for action in kind.actions}
-    actions["open"] = Title("立案", "Filed")
-    with house.database.reading() as connection:
-        steps = connection.execute(
-            sa.select(case_steps)
-            .where(case_steps.c.case_id == row.id)
-            .order_by(case_steps.c.number)
-        ).all()
-        found = connection.execute(
-            sa.select(events).where(events.c.case_id == row.id).order_by(events.c.started_at)
-        ).all()
+    actions["open"] = kind.state(kind.initial).title
+    steps = house.database.rows(STEPS_OF_CASE, case=row.id)
+    found = house.database.rows(EVENTS_OF_CASE, case=row.id)
     return (
         case_items(house, [row])[0]
         | {
@@ -235,27 +234,39 @@ class ActionBody(msgspec.Struct):
     assignee: str | None = None
     evidence: dict[str, Any] | None = None
     set: dict[str, Any] | None = None
+    client_id: str = ""
 
 
-@routes.post("/api/cases/{id}/actions", role=Role.OPERATOR)
+@routes.post("/api/cases/{id}/actions", role=Role.OPERATOR, query="brief")
 def case_act(call: Call) -> dict[str, Any]:
-    """Do an action on a case; answered when the step is stored."""
+    """Do an action on a case; answered when the step is stored.
+
+    With `brief=true` the answer is the case as in a list, for programs that do not show it.
+    """
+    brief = call.flag("brief")
     given = call.json(ActionBody)
-    for name, value, longest in (("note", given.note, 4_000), ("assignee", given.assignee, 128)):
+    for name, value, longest in (
+        ("note", given.note, 4_000),
+        ("assignee", given.assignee, 128),
+        ("client_id", given.client_id, 64),
+    ):
         if value and len(value) > longest:
             raise Problem(422, "Bad body", field=name, rule=f"at most {longest} characters")
     try:
-        row = call.house.cases.act(
-            call.request.path_params["id"],
-            given.action,
-            actor=call.person.name,
-            role=call.person.roles,
-            note=given.note,
-            assignee=given.assignee,
-            evidence=given.evidence,
-            fields=given.set,
-            scope=call.person.area,
+        row = call.house.database.together(
+            lambda: call.house.cases.act(
+                call.request.path_params["id"],
+                given.action,
+                actor=call.person.name,
+                role=call.person.roles,
+                note=given.note,
+                assignee=given.assignee,
+                evidence=given.evidence,
+                fields=given.set,
+                scope=call.person.area,
+                client_id=given.client_id,
+            )
         )
     except CaseError as error:
         raise Problem(error.status, "Not done", str(error), field=error.field) from error
-    return _full(call, row)
+    return case_items(call.house, [row])[0] if brief else _full(call, row)

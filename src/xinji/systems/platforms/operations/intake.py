@@ -37,11 +37,17 @@ USUAL_ERROR_M = {"camera": 4.0, "sensor": 5.0, "patrol": 12.0}
 CITIZEN_ERROR_M = 35.0
 FILED_BY_RULE = ("camera", "sensor", "patrol")
 """Channels whose class is known, so that the machine files the case (自动立案)."""
-SURE_CLASS = 0.8
+SURE_CLASS = 0.95
 """Confidence of a class read from text from which the machine files by itself."""
 
 CODE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 LEVEL_OF_CODE = {6: "district", 9: "street", 12: "committee"}
+
+
+_SENT = sa.select(reports).where(
+    reports.c.sender == sa.bindparam("sender"), reports.c.client_id == sa.bindparam("client_id")
+)
+_FOLLOWED = sa.select(reports.c.id).where(reports.c.follow_code == sa.bindparam("code"))
 
 
 class Contact(msgspec.Struct, frozen=True):
@@ -202,13 +208,8 @@ class Intake:
 
     def answer(self, sender: str, client_id: str) -> Filed | None:
         """The first answer to a `client_id`, or None."""
-        with self._house.database.reading() as connection:
-            row = connection.execute(
-                sa.select(reports).where(
-                    reports.c.sender == sender, reports.c.client_id == client_id
-                )
-            ).first()
-        return None if row is None else self._filed(row, repeated=True)
+        rows = self._house.database.rows(_SENT, sender=sender, client_id=client_id)
+        return self._filed(rows[0], repeated=True) if rows else None
 
     def _filed(self, row: Any, *, repeated: bool = False) -> Filed:
         case = self._house.cases.row(row.case_id)
@@ -424,7 +425,7 @@ class Intake:
                     "confidence": given.confidence,
                     "evidence": given.evidence,
                     "urgency": known.urgency,
-                    "follow_code": self._follow_code(connection),
+                    "follow_code": self._follow_code(),
                     "contact": msgspec.to_builtins(given.contact) if given.contact else None,
                     "rating": None,
                     "rating_note": None,
@@ -540,12 +541,10 @@ class Intake:
             evidence={"report": report},
         )
 
-    def _follow_code(self, connection: sa.Connection) -> str:
+    def _follow_code(self) -> str:
         while True:
             code = "".join(secrets.choice(CODE_ALPHABET) for _ in range(8))
-            if not connection.execute(
-                sa.select(reports.c.id).where(reports.c.follow_code == code)
-            ).first():
+            if not self._house.database.rows(_FOLLOWED, code=code):
                 return code
 
 

@@ -16,7 +16,7 @@ from xinji.loop.house import House
 from xinji.model.cases import Action
 from xinji.model.title import Title
 from xinji.store.schema import case_steps, cases
-from xinji.store.work_schema import photos, questions, reports
+from xinji.store.work_schema import looks, photos, questions, reports
 from xinji.systems.platforms.operations.case_type import DEPARTMENT
 from xinji.systems.platforms.operations.class_table import ClassTable, Condition, UrbanClass
 from xinji.systems.platforms.operations.clock_story import CALENDAR_TITLES, replay, sentence
@@ -32,6 +32,12 @@ URBAN = "urban"
 DISPATCH_SECONDS = 20.0
 PLAN_SECONDS = 300.0
 RECHECK_SECONDS = 5.0
+
+
+_CASE: sa.BindParameter[str] = sa.bindparam("case")
+_REPORTS_OF = sa.select(reports).where(reports.c.case_id == _CASE).order_by(reports.c.received_at)
+_STEPS_OF = sa.select(case_steps).where(case_steps.c.case_id == _CASE).order_by(case_steps.c.number)
+_MERGED_INTO = sa.select(cases.c.id).where(cases.c.parent == _CASE)
 
 
 class Operations:
@@ -327,23 +333,16 @@ class Operations:
         if row.type != URBAN:
             return {}
         house = self._house
+        own = house.database.rows(_REPORTS_OF, case=row.id)
+        steps = house.database.rows(_STEPS_OF, case=row.id)
+        merged = [each.id for each in house.database.rows(_MERGED_INTO, case=row.id)]
         with house.database.reading() as connection:
-            own = connection.execute(
-                sa.select(reports)
-                .where(reports.c.case_id == row.id)
-                .order_by(reports.c.received_at)
-            ).all()
-            steps = connection.execute(
-                sa.select(case_steps)
-                .where(case_steps.c.case_id == row.id)
-                .order_by(case_steps.c.number)
-            ).all()
-            merged = (
-                connection.execute(sa.select(cases.c.id).where(cases.c.parent == row.id))
-                .scalars()
-                .all()
-            )
-            shown = self._photos(connection, own, steps)
+            looked = connection.execute(
+                sa.select(looks.c.photo).where(
+                    looks.c.case_id == row.id, looks.c.photo.is_not(None)
+                )
+            ).scalars()
+            shown = self._photos(connection, own, steps, looked.all())
         spans = replay(house.cases.types[URBAN], steps, house.calendars, house.clock.now())
         urban = self.classes.classes.get(row.case_class)
         found = self.classes.condition(row.condition)
@@ -366,10 +365,12 @@ class Operations:
             "clock_sentence": sentence(spans),
             "calendar_title": CALENDAR_TITLES.get(row.calendar, CALENDAR_TITLES[""]),
             "dispatch": self.dispatching.card(row),
-            "merged": list(merged),
+            "merged": merged,
         } | self.rechecks.card(row)
 
-    def _photos(self, connection: sa.Connection, own: Any, steps: Any) -> list[dict[str, Any]]:
+    def _photos(
+        self, connection: sa.Connection, own: Any, steps: Any, looked: Any
+    ) -> list[dict[str, Any]]:
         where: dict[str, dict[str, Any]] = {}
         for report in own:
             for photo in report.photos:
@@ -379,6 +380,8 @@ class Operations:
             for name, kind in (("photos", "near"), ("before", "before"), ("after", "after")):
                 for photo in evidence.get(name) or ():
                     where.setdefault(photo, {"report": None, "step": step.number, "as": kind})
+        for look in looked:
+            where.setdefault(look, {"report": None, "step": None, "as": "look"})
         if not where:
             return []
         rows = connection.execute(sa.select(photos).where(photos.c.id.in_(where))).all()

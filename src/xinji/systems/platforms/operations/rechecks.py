@@ -42,7 +42,7 @@ US = 1_000_000
 RATES = "recheck-rates"
 MEASURED = "detector-rates"
 """Setting in which the vision hub's system leaves what was measured on ground truth, by problem:
-`{"litter": {"there": [seen, missed], "gone": [false, absent]}}`."""
+`{"litter": {"there": [[seen, missed] of an incident, ...], "gone": [false, absent]}}`."""
 ASSUMED_DONE = (45.0, 5.0)
 """Of fifty works said to be done, really done and not: assumed until the audits say better."""
 PATIENCE_US = 900 * US
@@ -52,6 +52,14 @@ BOUND = 0.005
 """Chance that a problem is still there, rates at their bad ends, at which the machine closes."""
 AUDIT_SHARE = 0.03
 DAY_HOURS = (6, 18)
+
+
+_CASE: sa.BindParameter[str] = sa.bindparam("case")
+_LOOKS_OF = sa.select(looks).where(looks.c.case_id == _CASE).order_by(looks.c.id)
+_DONE_COUNT = sa.select(sa.func.count().label("done")).where(
+    case_steps.c.case_id == _CASE, case_steps.c.action == "done"
+)
+_CHECK_OF = sa.select(spot_checks).where(spot_checks.c.case_id == _CASE)
 
 
 class Rechecks:
@@ -80,8 +88,11 @@ class Rechecks:
         for problem, counts in measured.items():
             known = self._classes.by_problem.get(problem)
             if known is not None:
-                rates.there[known.code] = list(counts["there"])
                 rates.gone[known.code] = list(counts["gone"])
+                for number, (hits, misses) in enumerate(counts["there"]):
+                    # Each incident is one view: what a view misses, it misses again and again.
+                    seen = [True] * hits + [False] * misses
+                    rates.update(known.code, f"measured-{number}", True, seen)
                 rates.done[known.code] = list(ASSUMED_DONE)
         return rates
 
@@ -241,13 +252,9 @@ class Rechecks:
         )
 
     def _looks(self, case: str) -> tuple[list[Any], int]:
-        with self._house.database.reading() as connection:
-            rows = list(
-                connection.execute(
-                    sa.select(looks).where(looks.c.case_id == case).order_by(looks.c.id)
-                ).all()
-            )
-            return rows, self._round(connection, case)
+        database = self._house.database
+        done = database.rows(_DONE_COUNT, case=case)[0][0]
+        return database.rows(_LOOKS_OF, case=case), max(1, int(done))
 
     def _decide(self, row: CaseRow) -> Verdict:
         verdict = self.judge(row)
@@ -305,7 +312,14 @@ class Rechecks:
                 connection.execute(sa.insert(spot_checks).values(case_id=row.id, asked_at=now))
 
     def spot_checked(
-        self, case: str, person: str, roles: tuple[str, ...], *, still_there: bool, note: str
+        self,
+        case: str,
+        person: str,
+        roles: tuple[str, ...],
+        *,
+        still_there: bool,
+        note: str,
+        photos: list[str],
     ) -> None:
         """A person looked at a case that the machine closed.
 
@@ -337,6 +351,11 @@ class Rechecks:
                     actor=person,
                     role=(*roles, "inspector"),
                     note=note or "抽查发现未解决",
+                    evidence={"photos": photos} if photos else {},
+                )
+            else:
+                house.audit.record(
+                    person, "spot-check", case, {"still_there": still_there, "photos": photos}
                 )
 
     def learn(self, row: CaseRow, *, still_there: bool) -> None:
@@ -365,10 +384,8 @@ class Rechecks:
         """Looks, verdict and spot check of a case."""
         given, _ = self._looks(row.id)
         names = self._house.registry.things
-        with self._house.database.reading() as connection:
-            check = connection.execute(
-                sa.select(spot_checks).where(spot_checks.c.case_id == row.id)
-            ).first()
+        checks = self._house.database.rows(_CHECK_OF, case=row.id)
+        check = checks[0] if checks else None
         posterior = next(
             (each.posterior for each in reversed(given) if each.posterior is not None), None
         )

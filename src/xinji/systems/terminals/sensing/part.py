@@ -20,8 +20,9 @@ log = logging.getLogger(__name__)
 RATES = Path(__file__).with_name("rates.toml")
 SETTING = "detector-rates"
 """Where the re-check of cases finds them: counts of looks at what was there and at what was not."""
-MOST_LOOKS = 120.0
-"""Looks at one incident are not independent: no more than this many are counted of each."""
+LOOKS_AN_INCIDENT = 40
+MOST_LOOKS = 240.0
+"""Looks at one incident, and at one empty street, are not independent: no more are counted."""
 
 Picture = npt.NDArray[np.uint8]
 
@@ -54,19 +55,25 @@ class Sensing:
         return np.ascontiguousarray(blurred[:, :, ::-1])
 
 
-def counts(measured: dict[str, Any]) -> dict[str, dict[str, list[float]]]:
-    """Measured rates as counts: there [seen, missed], gone [false, absent], by problem."""
-    found: dict[str, dict[str, list[float]]] = {}
+def counts(measured: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Measured rates as counts by problem.
+
+    `there` holds [seen, missed] of each incident, `gone` [false, absent] of looks without one.
+    """
+    found: dict[str, dict[str, Any]] = {}
     for problem, rates in measured.items():
         if not isinstance(rates, dict):
             continue
-        there = min(MOST_LOOKS, rates["looks_with"])
-        gone = min(2 * MOST_LOOKS, rates["looks_without"])
+        gone = min(MOST_LOOKS, rates["looks_without"])
+        alarm = rates["false_alarm"] * gone
         found[problem] = {
-            "there": [round(rates["recall"] * there, 2), round((1 - rates["recall"]) * there, 2)],
-            "gone": [
-                round(rates["false_alarm"] * gone, 2),
-                round((1 - rates["false_alarm"]) * gone, 2),
-            ],
+            "there": [_thinned(*each) for each in rates.get("by_incident", ()) if sum(each)],
+            "gone": [round(alarm, 2), round(gone - alarm, 2)],
         }
     return found
+
+
+def _thinned(hits: int, misses: int) -> list[int]:
+    """The same share in at most `LOOKS_AN_INCIDENT` looks."""
+    share = min(1.0, LOOKS_AN_INCIDENT / (hits + misses))
+    return [round(hits * share), round(misses * share)]

@@ -9,9 +9,13 @@ import pyarrow as pa
 from xinji.access.identity import Role
 from xinji.api.call import Call, Problem, Routes
 from xinji.api.listing import export
+from xinji.model.title import Title
 from xinji.systems.platforms.operations.evaluation import AREA_DIGITS, BY, evaluate, stage_limits
 from xinji.systems.platforms.operations.evaluation_definitions import VERIFIED, definitions
+from xinji.systems.platforms.operations.hot_spots import hot_spots
 from xinji.systems.platforms.operations.report import MEANING, measure, read_truth
+from xinji.systems.platforms.operations.under_reporting import shown, under_reporting
+from xinji.systems.platforms.operations.waiting import waiting
 
 routes = Routes()
 
@@ -41,11 +45,9 @@ DAY_US = 86_400 * 1_000_000
 @routes.get("/api/evaluation", query="from to by level area format")
 def evaluation(call: Call) -> Any:
     """Counts, rates, scores and grades of a period; with `format` a table to download."""
-    by, level = call.text("by", "post"), call.text("level", "street")
+    by, level = call.text("by", "post"), _level(call)
     if by not in BY:
         raise Problem(400, "Bad parameter", field="by", rule=f"one of {', '.join(BY)}")
-    if level not in AREA_DIGITS:
-        raise Problem(400, "Bad parameter", field="level", rule=f"one of {', '.join(AREA_DIGITS)}")
     if by == "person" and call.person.role is Role.VIEWER:
         raise Problem(403, "Not allowed", "figures of people are for operators")
     start, end = _period(call)
@@ -85,3 +87,45 @@ def _scope(call: Call) -> str:
     if not wanted.startswith(own):
         raise Problem(403, "Not allowed", f"the area is outside {own}")
     return wanted
+
+
+@routes.get("/api/evaluation/hot-spots", query="days area")
+def evaluation_hot_spots(call: Call) -> dict[str, Any]:
+    """Hexagons with more cases than their own past lets expect, highest score first."""
+    return hot_spots(call.house, call.number("days", 7, 1, 90), scope=_scope(call))
+
+
+@routes.get("/api/evaluation/under-reporting", query="days area by level")
+def evaluation_under_reporting(call: Call) -> dict[str, Any]:
+    """How often people report an incident again while it lasts; the lowest rate first."""
+    by = call.text("by", "area")
+    if by not in ("area", "class"):
+        raise Problem(400, "Bad parameter", field="by", rule="area or class")
+    found = under_reporting(
+        call.house, call.number("days", 30, 1, 730), scope=_scope(call), by=by, level=_level(call)
+    )
+    items = shown(found, lambda key: _name(call, key))
+    return {"items": items, "next": None, "total": len(items)}
+
+
+@routes.get("/api/evaluation/waiting", query="days area level")
+def evaluation_waiting(call: Call) -> dict[str, Any]:
+    """Hours from report to done by area, and whether areas wait alike."""
+    rows, p = waiting(
+        call.house, call.number("days", 30, 1, 730), scope=_scope(call), level=_level(call)
+    )
+    items = [row | {"title": _name(call, row["area"])} for row in rows]
+    return {"items": items, "next": None, "total": len(items), "alike_p": p}
+
+
+def _level(call: Call) -> str:
+    level = call.text("level", "street")
+    if level not in AREA_DIGITS:
+        raise Problem(400, "Bad parameter", field="level", rule=f"one of {', '.join(AREA_DIGITS)}")
+    return level
+
+
+def _name(call: Call, key: str) -> Title:
+    area = call.house.registry.areas.get(key)
+    known = call.house.cases.classes.get(key)
+    return area.title if area else known.title if known else Title(key, key)

@@ -96,7 +96,7 @@ def reports_list(call: Call) -> Any:
     )
 
 
-@routes.get("/api/reports/near", query="longitude latitude class channel")
+@routes.get("/api/reports/near", query="longitude latitude class case_class channel")
 def reports_near(call: Call) -> dict[str, Any]:
     """Open cases near a place: what a new report there may be the same as."""
     house = call.house
@@ -119,7 +119,7 @@ def reports_near(call: Call) -> dict[str, Any]:
             )
         ).all()
     odds: dict[str, float] = {}
-    wanted = call.text("class")
+    wanted = call.text("class") or call.text("case_class")
     part = operations(call)
     if wanted in part.classes.classes:
         channel = call.text("channel", "patrol")

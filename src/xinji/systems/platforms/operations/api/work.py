@@ -50,6 +50,10 @@ def work_item(call: Call, row: CaseRow, here: tuple[float, float] | None) -> dic
         distance = round(float(metres_between(*here, row.longitude, row.latitude)))
     return {
         "id": row.id,
+        "number": row.id,
+        "assignee": row.assignee,
+        "calendar": row.calendar,
+        "address": row.title.partition(" · ")[2],
         "title": Title(row.title, row.title_en),
         "case_class": row.case_class,
         "class_title": urban.title if urban else Title("", ""),
@@ -302,6 +306,7 @@ class SpotCheck(msgspec.Struct):
 
     still_there: bool
     note: str = ""
+    photos: list[str] = []
 
 
 @routes.post("/api/work/spot-checks/{case}", role=Role.OPERATOR)
@@ -317,6 +322,7 @@ def work_spot_check(call: Call) -> dict[str, Any]:
             call.person.roles,
             still_there=given.still_there,
             note=given.note[:4_000],
+            photos=given.photos[:20],
         )
     except KeyError:
         raise Problem(404, "No spot check", f"{case} is not asked for") from None
