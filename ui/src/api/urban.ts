@@ -326,7 +326,17 @@ export interface Waiting {
   cases: number
   median_hours: number | null
   p90_hours: number | null
+  /** Against the median of the same classes in the district, with its 95 % interval. */
   ratio: number | null
+  lower?: number | null
+  upper?: number | null
+  open?: number
+}
+
+export interface WaitingAnswer {
+  items: Waiting[]
+  /** P-value of the test that areas wait alike. */
+  alike_p?: number | null
 }
 
 export interface Followed {

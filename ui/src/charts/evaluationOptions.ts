@@ -56,20 +56,36 @@ export function underReportingOption(rows: UnderReporting[]): EChartsOption {
   }
 }
 
+/** How many times as long as elsewhere, with its interval where there are enough cases. */
+function against(row: Waiting | undefined): string {
+  if (typeof row?.ratio !== 'number') return ''
+  const interval = typeof row.lower === 'number' && typeof row.upper === 'number' ? ` (${decimal(row.lower, 1)}–${decimal(row.upper, 1)})` : ''
+  return `×${decimal(row.ratio, 2)}${interval}`
+}
+
 /** Median and ninth decile of the hours to closing, longest at the top. */
 export function waitingOption(rows: Waiting[]): EChartsOption {
   const known = rows.filter((row) => row.median_hours !== null).sort((a, b) => a.median_hours! - b.median_hours!)
   return {
-    grid: { ...across, right: 84, top: 34 },
+    grid: { ...across, right: 128, top: 34 },
     legend: { top: 0, right: 0, textStyle: { color: INK_SOFT }, data: [t('evaluation.median'), t('evaluation.p90')] },
-    tooltip: { trigger: 'axis', axisPointer: { type: 'shadow' }, valueFormatter: (value) => `${decimal(Number(value), 1)} ${t('evaluation.hours')}` },
+    tooltip: {
+      trigger: 'axis', axisPointer: { type: 'shadow' },
+      formatter: (items) => {
+        const row = known[(Array.isArray(items) ? items[0] : items)?.dataIndex ?? 0]
+        if (!row) return ''
+        const hours = `${t('evaluation.median')} ${decimal(row.median_hours, 1)} · ${t('evaluation.p90')} ${decimal(row.p90_hours, 1)} ${t('evaluation.hours')}`
+        const open = row.open === undefined ? '' : ` · ${t('evaluation.stillOpen', { n: row.open })}`
+        return `${titled(row.title)}<br/>${hours}<br/>n=${count(row.cases)}${open}`
+      },
+    },
     xAxis: { type: 'value', min: 0, name: t('evaluation.hours'), nameTextStyle: { color: INK_SOFT }, axisLabel: { color: INK_SOFT }, splitLine: { lineStyle: { color: LINE } } },
     yAxis: { type: 'category', data: known.map((row) => titled(row.title) || row.area), axisLabel: label, axisTick: { show: false }, axisLine: { lineStyle: { color: LINE } } },
     series: [
       { name: t('evaluation.median'), type: 'bar', barMaxWidth: 9, itemStyle: { color: ACCENT }, data: known.map((row) => row.median_hours!) },
       {
         name: t('evaluation.p90'), type: 'bar', barMaxWidth: 9, itemStyle: { color: '#8fadca' }, data: known.map((row) => row.p90_hours ?? 0),
-        label: { show: true, position: 'right', color: INK_SOFT, formatter: ({ dataIndex }) => (known[dataIndex]?.ratio ? `×${decimal(known[dataIndex]?.ratio, 2)}` : '') },
+        label: { show: true, position: 'right', color: INK_SOFT, formatter: ({ dataIndex }) => against(known[dataIndex]) },
       },
     ],
   }

@@ -98,6 +98,7 @@ export const urban = {
   'calendar.work-days': ['工作日', 'working days'],
   'calendar.natural-days': ['自然日', 'calendar days'],
   'level.committee': ['居委', 'Committee'],
+  'level.street': ['街镇', 'Sub-district'],
   'level.subdistrict': ['街镇', 'Sub-district'],
   'level.district': ['区级', 'District'],
   'level.city': ['市级', 'City'],

@@ -16,6 +16,7 @@ export const PERSON_COLOR = '#1f5a94'
 export const ROUTE_COLORS = ['#1f5a94', '#7a4fa3', '#9c5a1c', '#1c7c86', '#a03467', '#5a6b1f', '#444f8f', '#8a3f2a']
 
 const HURRY = 0.25
+const NAMES_ZOOM = 13
 
 /** Red is over, amber under a quarter left, green the rest, grey while the clock stands. */
 export function haste(left: number | null, limit: number | null, running: boolean): Haste {
@@ -56,6 +57,22 @@ export function addCaseLayers(map: Map): void {
     paint: { 'line-color': ['get', 'color'], 'line-width': 2.4, 'line-opacity': 0.75, 'line-dasharray': [2, 1.4] },
   })
   map.addLayer({
+    id: PERSON_LAYER, type: 'circle', source: 'people',
+    paint: {
+      'circle-radius': ['interpolate', ['linear'], ['zoom'], 11, 4.5, 15, 8], 'circle-color': '#ffffff', 'circle-opacity': ['case', ['get', 'dim'], 0.5, 1],
+      'circle-stroke-color': ['get', 'color'], 'circle-stroke-width': ['interpolate', ['linear'], ['zoom'], 11, 2.5, 15, 4], 'circle-stroke-opacity': ['case', ['get', 'dim'], 0.45, 1],
+    },
+  })
+  map.addLayer({
+    id: 'person-labels', type: 'symbol', source: 'people',
+    layout: {
+      // Of fifty people in one view the names would hide the cases.
+      'text-field': ['step', ['zoom'], '', NAMES_ZOOM, ['get', 'label']],
+      'text-font': FONTS, 'text-size': 12, 'text-anchor': 'top', 'text-offset': [0, 1],
+    },
+    paint: { 'text-color': '#123f6b', 'text-halo-color': '#ffffff', 'text-halo-width': 2 },
+  })
+  map.addLayer({
     id: 'case-chosen', type: 'circle', source: 'cases', filter: ['==', ['get', 'id'], ''],
     paint: { 'circle-radius': 15, 'circle-color': 'rgba(0,0,0,0)', 'circle-stroke-color': '#10202f', 'circle-stroke-width': 2.5 },
   })
@@ -71,18 +88,6 @@ export function addCaseLayers(map: Map): void {
     id: 'case-labels', type: 'symbol', source: 'cases', filter: ['!=', ['get', 'label'], ''],
     layout: { 'text-field': ['get', 'label'], 'text-font': FONTS, 'text-size': 11, 'text-allow-overlap': true },
     paint: { 'text-color': '#ffffff' },
-  })
-  map.addLayer({
-    id: PERSON_LAYER, type: 'circle', source: 'people',
-    paint: {
-      'circle-radius': 8, 'circle-color': '#ffffff', 'circle-opacity': ['case', ['get', 'dim'], 0.5, 1],
-      'circle-stroke-color': ['get', 'color'], 'circle-stroke-width': 4, 'circle-stroke-opacity': ['case', ['get', 'dim'], 0.45, 1],
-    },
-  })
-  map.addLayer({
-    id: 'person-labels', type: 'symbol', source: 'people',
-    layout: { 'text-field': ['get', 'label'], 'text-font': FONTS, 'text-size': 12, 'text-anchor': 'top', 'text-offset': [0, 1] },
-    paint: { 'text-color': '#123f6b', 'text-halo-color': '#ffffff', 'text-halo-width': 2 },
   })
 }
 

@@ -29,6 +29,8 @@ export function useDispatch() {
       get<WorkPlan>('/api/work/plan', {}, signal),
       get<Page<Case>>('/api/cases', { type: 'urban', open: true, limit: MOST }, signal),
     ])
+    // Who has something in hand comes first; who handles nothing (inspectors) last.
+    workers.sort((a, b) => b.open_cases - a.open_cases || Number(b.skills.length > 0) - Number(a.skills.length > 0) || a.person.localeCompare(b.person))
     return { workers, plan, open: open.items.map((item) => hold(item)), total: open.total }
   })
   const chosen = shallowRef('')
