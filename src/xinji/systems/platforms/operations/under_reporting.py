@@ -46,7 +46,7 @@ incidents as (
     from cases c join said s on s.case_id = c.id
     where c.type = 'urban' and c.opened_at >= $from and starts_with(c.area, $scope)
       and (c.outcome is null or c.outcome not in ('merged', 'void', 'refused'))
-    group by all
+    group by c.id, c.area, c.case_class, c.done_at, c.closed_at
 )
 select i.area, i.case_class, (epoch_us(i.last) - epoch_us(i.first)) / {DAY_US}.0 as days,
     count(*) filter (s.at > i.first and s.at <= i.last) as further
@@ -129,7 +129,8 @@ def posterior(
     each spread of `SPREADS` counts by how well it explains the reports (negative binomial), so a
     few groups that happen to look alike are not taken for the same.
     """
-    common = max(float(reports.sum()), 0.5) / float(exposure.sum())
+    # Half a report in a day at least: seconds of observation say nothing of a rate.
+    common = max(float(reports.sum()), 0.5) / max(float(exposure.sum()), 1.0)
     shapes = 1 / SPREADS**2
     inverses = shapes / common
     fit = np.array(
