@@ -49,7 +49,7 @@ def fill(file: Path, total: int) -> int:
     no timer fires by itself.
     """
     from xinji.access.chain import GENESIS, link
-    from xinji.loop.cases import CaseRow
+    from xinji.loop.case_row import CaseRow
 
     columns = ",".join("?" * len(CaseRow.__struct_fields__))
     connection = sqlite3.connect(file)

@@ -90,7 +90,7 @@ def house_of(folder: Path) -> Any:
 def fill(file: Path, total: int, seed: int) -> int:
     """Store `total` cases, the last hundredth of them dispatched; returns the number of steps."""
     from xinji.access.chain import GENESIS, link
-    from xinji.loop.cases import CaseRow
+    from xinji.loop.case_row import CaseRow
 
     generator = np.random.default_rng(seed)
     now = time.time_ns() // 1_000

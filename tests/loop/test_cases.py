@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from tests.conftest import TEST_SYSTEM, send
 from xinji.access.audit import Audit, verify
 from xinji.loop.calendars import Calendars
-from xinji.loop.cases import CaseEngine, CaseError
+from xinji.loop.case_row import CaseError
+from xinji.loop.cases import CaseEngine
 from xinji.loop.clock import HouseClock
 from xinji.loop.device_fault import DEVICE_DATA, DEVICE_FAULT, DEVICE_SILENT
 from xinji.loop.house import House

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from tests.conftest import gauge, open_house, send
 from xinji.access import audit
-from xinji.loop.cases import CaseError
+from xinji.loop.case_row import CaseError
 from xinji.loop.house import House
 from xinji.model.observations import Reason
 from xinji.store.schema import case_steps, cases, events, refusals, things

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from tests.conftest import gauge, send
 from tests.plan.house import PLAN, planned_house
 from xinji.access.audit import verify
-from xinji.loop.cases import CaseError
+from xinji.loop.case_row import CaseError
 from xinji.loop.house import House
 from xinji.plan.supervision import TARGET_BEHIND, supervise
 from xinji.store.schema import cases, events

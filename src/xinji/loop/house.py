@@ -18,7 +18,8 @@ from xinji.access.audit import Audit
 from xinji.access.credentials import Credentials
 from xinji.access.identity import Identity
 from xinji.loop.calendars import Calendars
-from xinji.loop.cases import CaseEngine, CaseRow
+from xinji.loop.case_row import CaseRow
+from xinji.loop.cases import CaseEngine
 from xinji.loop.clock import HouseClock
 from xinji.loop.device_fault import DEVICE_DATA, DEVICE_FAULT, DEVICE_SILENT
 from xinji.loop.events import EventWriter

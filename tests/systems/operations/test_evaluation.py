@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.systems.operations.street import MONDAY, Street
-from xinji.loop.cases import CaseError, CaseRow
+from xinji.loop.case_row import CaseError, CaseRow
 from xinji.model.title import Title
 from xinji.store.schema import case_steps, cases
 from xinji.store.work_schema import reports

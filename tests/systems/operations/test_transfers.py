@@ -15,7 +15,7 @@ from tests.systems.operations.street import MONDAY, Street
 from xinji.methods.geodesy import wgs84_to_gcj02
 from xinji.store.settings import write_setting
 from xinji.store.work_schema import reports
-from xinji.systems.platforms.operations.intake import ReportError
+from xinji.systems.platforms.operations.new_report import ReportError
 from xinji.systems.platforms.operations.transfers import MOST_ROWS, time_of
 
 HEAD = [

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from tests.systems.operations.street import Street
 from xinji.access.audit import verify
-from xinji.loop.cases import CaseError
+from xinji.loop.case_row import CaseError
 from xinji.store.schema import case_steps
 from xinji.systems.platforms.operations.case_type import ACTIONS, OPEN, STATES, URBAN
 from xinji.systems.platforms.operations.clock_story import reading, replay

@@ -12,7 +12,7 @@ from xinji.access.identity import Role
 from xinji.access.scope import contains, within
 from xinji.api.call import Call, Problem, Routes, iso
 from xinji.api.listing import listing
-from xinji.loop.cases import CaseError, CaseRow
+from xinji.loop.case_row import CaseError, CaseRow
 from xinji.loop.house import House
 from xinji.model.title import Title
 from xinji.store.schema import case_steps, cases, events

@@ -14,7 +14,7 @@ import msgspec
 import sqlalchemy as sa
 
 from xinji.api.call import iso
-from xinji.loop.cases import CaseError, CaseRow, Change
+from xinji.loop.case_row import CaseError, CaseRow, Change
 from xinji.loop.house import House
 from xinji.methods.geodesy import metres_between
 from xinji.model.title import Title

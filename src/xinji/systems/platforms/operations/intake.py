@@ -15,26 +15,27 @@ import msgspec
 import sqlalchemy as sa
 
 from xinji.loop.calendars import DISTRICT_TIME
-from xinji.loop.cases import CaseError, CaseRow
+from xinji.loop.case_row import CaseError, CaseRow
 from xinji.loop.house import House
 from xinji.loop.rules import Found
 from xinji.model.title import Title
 from xinji.store.schema import cases
-from xinji.store.work_schema import photos, questions, reports
-from xinji.systems.platforms.operations.class_table import ClassTable, Condition, UrbanClass
+from xinji.store.work_schema import questions, reports
+from xinji.systems.platforms.operations.class_table import ClassTable
 from xinji.systems.platforms.operations.duplicates import Decision, Sighting
-from xinji.systems.platforms.operations.reading import Reading
+from xinji.systems.platforms.operations.new_report import (
+    Checked,
+    NewReport,
+    Read,
+    ReportChecks,
+    ReportError,
+)
 from xinji.systems.platforms.operations.same_cell import index_of
 
 US = 1_000_000
-AHEAD_US = 300 * US
-BEHIND_US = 30 * 86_400 * US
 RECENT_US = 4 * 86_400 * US
 """Closed cases that a late report may still belong to."""
 
-CHANNELS = ("camera", "sensor", "patrol", "12345", "110", "open311", "resident")
-USUAL_ERROR_M = {"camera": 4.0, "sensor": 5.0, "patrol": 12.0}
-CITIZEN_ERROR_M = 35.0
 FILED_BY_RULE = ("camera", "sensor", "patrol")
 """Channels whose class is known, so that the machine files the case (自动立案)."""
 SURE_CLASS = 0.95
@@ -48,38 +49,6 @@ _SENT = sa.select(reports).where(
     reports.c.sender == sa.bindparam("sender"), reports.c.client_id == sa.bindparam("client_id")
 )
 _FOLLOWED = sa.select(reports.c.id).where(reports.c.follow_code == sa.bindparam("code"))
-
-
-class Contact(msgspec.Struct, frozen=True):
-    """Whom to answer; kept no longer than the case needs it, and shown to intake only."""
-
-    name: str = ""
-    phone: str = ""
-
-
-class NewReport(msgspec.Struct, kw_only=True):
-    """A report as sent. Needs a place, and one of `case_class`, `problem` and `text`."""
-
-    client_id: str
-    channel: str
-    longitude: float | None = None
-    latitude: float | None = None
-    case_class: str = ""
-    condition: str = ""
-    problem: str = ""
-    vendor: str = ""
-    vendor_code: str = ""
-    text: str = ""
-    address: str = ""
-    place_error_m: float | None = None
-    happened_at: dt.datetime | None = None
-    photos: list[str] = []
-    thing: str = ""
-    confidence: float | None = None
-    urgency: str = ""
-    evidence: dict[str, Any] = {}
-    external_id: str = ""
-    contact: Contact | None = None
 
 
 class Filed(msgspec.Struct, kw_only=True):
@@ -98,29 +67,6 @@ class Filed(msgspec.Struct, kw_only=True):
     repeated: bool = False
 
 
-class ReportError(ValueError):
-    """A report that is refused: the field and the rule it breaks."""
-
-    def __init__(self, field: str, rule: str) -> None:
-        super().__init__(f"{field}: {rule}")
-        self.field, self.rule = field, rule
-
-
-class _Known(msgspec.Struct, kw_only=True):
-    """What the checks found out about a report."""
-
-    urban: UrbanClass
-    condition: Condition
-    class_confidence: float
-    longitude: float
-    latitude: float
-    place_error_m: float
-    area: str
-    address: str
-    happened_at: int
-    urgency: str
-
-
 class Intake:
     """Receives reports. Safe from any thread: the database's lock is the order of arrival.
 
@@ -131,8 +77,9 @@ class Intake:
 
     def __init__(self, house: House, classes: ClassTable) -> None:
         self._house, self._classes = house, classes
+        self._checks = ReportChecks(house, classes)
         self.index = index_of(house.database)
-        self.read: Any = None
+        self.read: Read | None = None
         self._count = 0
         self._load()
         house.database.rollbacks.append(self._load)
@@ -197,14 +144,14 @@ class Intake:
         known = self.answer(sender, given.client_id)
         if known is not None:
             return known
-        checked = self._check(given)
+        checked = self._checks.check(given, self.read)
         return self._store(given, checked, sender, source)
 
     def check(self, given: NewReport) -> None:
         """Whether `receive` would take it; nothing is stored. Raises ReportError."""
         if not 0 < len(given.client_id) <= 64:
             raise ReportError("client_id", "1 to 64 characters")
-        self._check(given)
+        self._checks.check(given, self.read)
 
     def answer(self, sender: str, client_id: str) -> Filed | None:
         """The first answer to a `client_id`, or None."""
@@ -249,130 +196,17 @@ class Intake:
         known_answer = self.answer("rules", event)
         if known_answer is not None:
             return known_answer.case
-        return self._store(given, self._check(given, now=found.detected), "rules", source).case
-
-    # -- checks -----------------------------------------------------------------------------
-
-    def _check(self, given: NewReport, now: int | None = None) -> _Known:
-        house = self._house
-        now = max(now or 0, house.clock.now())
-        if given.channel not in CHANNELS:
-            raise ReportError("channel", f"one of {', '.join(CHANNELS)}")
-        for name, text, longest in (
-            ("text", given.text, 2_000),
-            ("address", given.address, 200),
-            ("external_id", given.external_id, 128),
-        ):
-            if len(text) > longest:
-                raise ReportError(name, f"at most {longest} characters")
-        if len(given.photos) > 9:
-            raise ReportError("photos", "at most 9")
-        if len(msgspec.json.encode(given.evidence)) > 16_384:
-            raise ReportError("evidence", "at most 16 KiB")
-        happened = now
-        if given.happened_at is not None:
-            at = given.happened_at
-            happened = int((at if at.tzinfo else at.replace(tzinfo=dt.UTC)).timestamp() * US)
-        if happened > now + AHEAD_US:
-            raise ReportError("happened_at", "not more than five minutes ahead of the clock")
-        if happened < now - BEHIND_US:
-            raise ReportError("happened_at", "not more than 30 days ago")
-        reading: Reading | None = None
-        named = given.case_class or given.problem or given.vendor_code or given.condition
-        if self.read is not None and given.text and (not named or given.longitude is None):
-            reading = self.read(given.text)
-        urban, condition, sure = self._class_of(given, reading)
-        longitude, latitude, error, address = self._place_of(given, reading)
-        area = house.registry.places.areas_of(longitude, latitude)[0]
-        if not area:
-            doubt = house.registry.places.datum_doubt(longitude, latitude)
-            hint = f"; {doubt}" if doubt else ""
-            raise ReportError("longitude", f"a place in the district{hint}")
-        if reason := urban.forbids(area, happened):
-            raise ReportError("case_class", reason)
-        self._check_photos(given.photos)
-        urgency = given.urgency or (reading.urgency if reading else "normal")
-        if urgency not in ("normal", "urgent"):
-            raise ReportError("urgency", "normal or urgent")
-        return _Known(
-            urban=urban,
-            condition=condition,
-            class_confidence=sure,
-            longitude=longitude,
-            latitude=latitude,
-            place_error_m=error,
-            area=area,
-            address=address,
-            happened_at=happened,
-            urgency=urgency,
-        )
-
-    def _class_of(
-        self, given: NewReport, reading: Reading | None
-    ) -> tuple[UrbanClass, Condition, float]:
-        table = self._classes
-        if given.condition:
-            found = table.condition(given.condition)
-            if found is None or given.case_class not in ("", found[0].code):
-                raise ReportError("condition", "a filing condition of the class")
-            return *found, 1.0
-        code, sure, field = given.case_class, 1.0, "case_class"
-        if not code and given.vendor_code:
-            code = table.vendor_codes.get((given.vendor, given.vendor_code), "")
-            field = "vendor_code"
-        if not code and given.problem:
-            known = table.by_problem.get(given.problem)
-            code, field = (known.code if known else ""), "problem"
-        if not code and reading is not None and reading.classes:
-            code, sure = reading.classes[0]
-            field = "text"
-        if not (code or given.problem or given.text or given.vendor_code):
-            raise ReportError("case_class", "one of case_class, problem and text is asked")
-        urban = table.classes.get(code)
-        if urban is None or not urban.conditions:
-            raise ReportError(field, "a class of the table")
-        return urban, urban.conditions[0], sure
-
-    def _place_of(
-        self, given: NewReport, reading: Reading | None
-    ) -> tuple[float, float, float, str]:
-        error = given.place_error_m
-        if error is not None and not 0 < error <= 5_000:
-            raise ReportError("place_error_m", "more than 0 and at most 5,000 metres")
-        if (given.longitude is None) != (given.latitude is None):
-            raise ReportError("longitude", "longitude and latitude come together")
-        if given.longitude is not None and given.latitude is not None:
-            for name, value, most in (
-                ("longitude", given.longitude, 180),
-                ("latitude", given.latitude, 90),
-            ):
-                if not abs(value) <= most:
-                    raise ReportError(name, f"degrees from -{most} to {most}")
-            usual = USUAL_ERROR_M.get(given.channel, CITIZEN_ERROR_M)
-            return given.longitude, given.latitude, error or usual, given.address
-        if reading is None or reading.place is None:
-            raise ReportError("longitude", "a place is asked, or a text that names one")
-        place = reading.place
-        return place.longitude, place.latitude, error or place.error_m, given.address or place.name
-
-    def _check_photos(self, given: list[str]) -> None:
-        if not given:
-            return
-        with self._house.database.reading() as connection:
-            known = set(
-                connection.execute(sa.select(photos.c.id).where(photos.c.id.in_(given))).scalars()
-            )
-        for photo in given:
-            if photo not in known:
-                raise ReportError("photos", f"no photo {photo[:12]}; send it first")
+        return self._store(
+            given, self._checks.check(given, self.read, found.detected), "rules", source
+        ).case
 
     # -- storing ----------------------------------------------------------------------------
 
-    def _store(self, given: NewReport, known: _Known, sender: str, source: str) -> Filed:
+    def _store(self, given: NewReport, known: Checked, sender: str, source: str) -> Filed:
         house = self._house
         return house.database.together(lambda: self._stored(given, known, sender, source))
 
-    def _stored(self, given: NewReport, known: _Known, sender: str, source: str) -> Filed:
+    def _stored(self, given: NewReport, known: Checked, sender: str, source: str) -> Filed:
         """Compare and store, alone with the writer."""
         house = self._house
         with house.database.lock:
@@ -457,7 +291,7 @@ class Intake:
             self.index.add(sighting, case)
         return self._filed(_Row(**{name: row[name] for name in _Row.__struct_fields__}))
 
-    def _open(self, given: NewReport, known: _Known, row: dict[str, Any], source: str) -> str:
+    def _open(self, given: NewReport, known: Checked, row: dict[str, Any], source: str) -> str:
         house, urban = self._house, known.urban
         place = known.address or given.thing or known.area
         area = house.registry.areas.get(known.area)

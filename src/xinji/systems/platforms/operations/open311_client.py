@@ -18,7 +18,8 @@ import msgspec
 
 from xinji.store.database import Database
 from xinji.store.settings import read_setting
-from xinji.systems.platforms.operations.intake import Intake, NewReport, ReportError
+from xinji.systems.platforms.operations.intake import Intake
+from xinji.systems.platforms.operations.new_report import NewReport, ReportError
 from xinji.systems.platforms.operations.open311 import CODES_SETTING
 
 LARGEST_ANSWER = 16 * 1024 * 1024

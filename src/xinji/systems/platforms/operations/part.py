@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from xinji.access.identity import Person
 from xinji.api.call import Problem, iso
-from xinji.loop.cases import CaseError, CaseRow, Change
+from xinji.loop.case_row import CaseError, CaseRow, Change
 from xinji.loop.house import House
 from xinji.model.cases import Action
 from xinji.model.title import Title

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from xinji.api.call import iso
 from xinji.loop.calendars import DISTRICT_TIME
-from xinji.loop.cases import CaseError, CaseRow
+from xinji.loop.case_row import CaseError, CaseRow
 from xinji.loop.house import House
 from xinji.methods.geodesy import METRES_PER_DEGREE, metres_between
 from xinji.model.title import Title

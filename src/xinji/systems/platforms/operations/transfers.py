@@ -26,7 +26,8 @@ from xinji.methods.geodesy import DATUMS, to_wgs84
 from xinji.store.settings import read_setting
 from xinji.store.work_schema import reports
 from xinji.systems.platforms.operations.class_table import ClassTable
-from xinji.systems.platforms.operations.intake import Contact, Intake, NewReport, ReportError
+from xinji.systems.platforms.operations.intake import Intake
+from xinji.systems.platforms.operations.new_report import Contact, NewReport, ReportError
 
 CHANNELS = ("12345", "110")
 MOST_ROWS = 20_000

@@ -28,7 +28,7 @@ from xinji.systems.platforms.operations.api.residents import (
     REPORTS_AN_HOUR,
     Allowance,
 )
-from xinji.systems.platforms.operations.intake import Contact, NewReport, ReportError
+from xinji.systems.platforms.operations.new_report import Contact, NewReport, ReportError
 from xinji.systems.platforms.operations.open311 import Open311Error
 from xinji.systems.platforms.operations.open311_client import Foreign, take
 

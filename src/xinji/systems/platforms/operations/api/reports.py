@@ -17,13 +17,9 @@ from xinji.model.title import Title
 from xinji.store.schema import cases
 from xinji.store.work_schema import questions, reports
 from xinji.systems.platforms.operations.duplicates import Sighting
-from xinji.systems.platforms.operations.intake import (
-    CHANNELS,
-    NewReport,
-    ReportError,
-    plain_code,
-)
+from xinji.systems.platforms.operations.intake import plain_code
 from xinji.systems.platforms.operations.items import report_items
+from xinji.systems.platforms.operations.new_report import CHANNELS, NewReport, ReportError
 from xinji.systems.platforms.operations.part import Operations
 
 routes = Routes()

@@ -17,7 +17,7 @@ from xinji.store.schema import case_steps
 from xinji.store.work_schema import photos, reports
 from xinji.systems.platforms.operations.api.photos import photo_item, photo_response, put_photo
 from xinji.systems.platforms.operations.api.reports import operations
-from xinji.systems.platforms.operations.intake import NewReport, ReportError
+from xinji.systems.platforms.operations.new_report import NewReport, ReportError
 
 routes = Routes()
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from xinji.access.identity import Role
 from xinji.access.scope import within
 from xinji.api.call import Call, Problem, Routes, iso
-from xinji.loop.cases import CaseRow
+from xinji.loop.case_row import CaseRow
 from xinji.methods.geodesy import metres_between
 from xinji.model.title import Title
 from xinji.store.schema import cases, users
