@@ -26,6 +26,7 @@ from benchmarks import (
     dispatch,
     duplicates,
     http_ingest,
+    lifecycles,
     mqtt,
     recheck,
     rules,
@@ -47,6 +48,7 @@ WORKS = {
     "dispatch": dispatch.measure,
     "recheck": recheck.measure,
     "text": text_routing.measure,
+    "lifecycles": lifecycles.measure,
     "vision": vision.measure,
 }
 
