@@ -287,7 +287,9 @@ def test_a_resident_reports_follows_and_rates(chromium: Browser, house: UrbanHou
     page.get_by_test_id("my-report").click()
     expect(page.get_by_test_id("followed")).to_have_attribute("data-stage", "结案")
     page.get_by_test_id("stars").locator(".van-rate__item").nth(4).click()
-    page.get_by_test_id("send-rating").click()
+    with page.expect_response(lambda answer: answer.url.endswith("/rating")) as rating:
+        page.get_by_test_id("send-rating").click()
+    assert rating.value.ok
     expect(page.get_by_test_id("rated")).to_be_visible()
     assert house.served.get(f"/api/reports/{report['id']}")["rating"] == 5
     context.close()

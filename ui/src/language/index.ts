@@ -55,6 +55,11 @@ export function word(subject: string, name: string | null | undefined): string {
   return known(key) ? t(key) : (name ?? '')
 }
 
+/** Several words in a row, parted as the language of the page parts them. */
+export function listed(words: readonly string[]): string {
+  return words.join(isChinese.value ? '、' : ', ')
+}
+
 /** A title of the server in the language of the page. */
 export function titled(title: Title | null | undefined): string {
   if (!title) return ''

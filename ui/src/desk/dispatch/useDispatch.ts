@@ -39,7 +39,7 @@ export function useDispatch() {
     (data.value?.open ?? []).filter((item) => item.state === 'filed').sort((a, b) => (secondsLeft(a, now.value) ?? 1e12) - (secondsLeft(b, now.value) ?? 1e12)),
   )
   const byId = computed(() => new Map((data.value?.open ?? []).map((item) => [item.id, item])))
-  const colors = computed(() => new Map((data.value?.plan.workers ?? []).map((entry, index) => [entry.person, ROUTE_COLORS[index % ROUTE_COLORS.length] as string])))
+  const colors = computed(() => new Map((data.value?.plan.workers ?? []).filter((entry) => entry.route.length).map((entry, index) => [entry.person, ROUTE_COLORS[index % ROUTE_COLORS.length] as string])))
   const stops = computed(() => {
     const order = new Map<string, string>()
     for (const entry of data.value?.plan.workers ?? []) entry.route.forEach((stop, index) => order.set(stop.case, String(index + 1)))
