@@ -50,10 +50,14 @@ def history(street: Street) -> dict[str, Any]:
         ("dispatch", {"assignee": "wang"}),
         ("accept", {}),
         ("done", {"evidence": {"after": [street.photo()]}}),
-        ("ask-person", {"role": "rule"}),
+        ("ask a person", {}),
         ("confirm", {"evidence": {"closing": True}, "note": "干净"}),
     ):
-        street.act(first, action, **body)
+        if action == "ask a person":
+            # No camera sees the place; the house's own chore may have been quicker.
+            street.operations.rechecks.turn()
+        else:
+            street.act(first, action, **body)
         if action == "accept":
             street.act(second, "dispatch", assignee="li")
     street.house.audit.checkpoint()
