@@ -51,6 +51,12 @@ def locked() -> dict[str, Model]:
     return read_lock(Path(__file__).parent / "models.lock")
 
 
+def installed(folder: Path | None = None) -> None:
+    """Raises WeightsError when the weights of the detector or of the faces are not there."""
+    for name in (NAME, FACES):
+        find(name, locked()[name], folder)
+
+
 class Detector:
     """The compiled detector. `model` is the first 12 digits of the parameters' SHA-256.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,12 @@ class Sensing:
         if read_setting(house.database, SETTING) != rates:
             write_setting(house.database, SETTING, rates)
         self._lock = threading.Lock()
+        self._blur: Callable[[Picture], Picture] | None = None
         try:
             # The extra `vision`: without it photos are stored unscreened, and say so.
-            from xinji.systems.terminals.sensing.detector import Detector, Faces
-            from xinji.systems.terminals.sensing.hub import hidden
+            from xinji.systems.terminals.sensing import detector
 
-            self._detector, self._faces, self._hidden = Detector(), Faces(), hidden
+            detector.installed()
         except (ImportError, WeightsError) as error:
             log.warning("photos are not screened for faces and plates: %s", error)
             return
@@ -48,11 +49,24 @@ class Sensing:
 
     def screen(self, picture: Picture) -> Picture:
         """A picture (RGB) with faces, heads and plate bands blurred."""
-        image = np.ascontiguousarray(picture[:, :, ::-1])
         with self._lock:
-            found = self._detector.detect(image)
-            blurred = self._hidden(image, found, self._faces)
-        return np.ascontiguousarray(blurred[:, :, ::-1])
+            if self._blur is None:
+                self._blur = _blurring()
+            return self._blur(picture)
+
+
+def _blurring() -> Callable[[Picture], Picture]:
+    """Load the models; a third of a second, which only a house with photos spends."""
+    from xinji.systems.terminals.sensing.detector import Detector, Faces
+    from xinji.systems.terminals.sensing.hub import hidden
+
+    detector, faces = Detector(), Faces()
+
+    def blur(picture: Picture) -> Picture:
+        image = np.ascontiguousarray(picture[:, :, ::-1])
+        return np.ascontiguousarray(hidden(image, detector.detect(image), faces)[:, :, ::-1])
+
+    return blur
 
 
 def counts(measured: dict[str, Any]) -> dict[str, dict[str, Any]]:
