@@ -58,12 +58,16 @@ def fill(file: Path, total: int) -> int:
     open_from = total - total // 10
     due = OPENED + 10 * 365 * 86_400 * 1_000_000
 
+    before = GENESIS
+
     def linked(*record: Any) -> tuple[Any, ...]:
-        nonlocal head, step
+        nonlocal head, step, before
         step += 1
+        # the second column is the step's number within its case
+        own = GENESIS if record[1] == 1 else before
         whole = (step, *record)
-        head = link(head, whole)
-        return (*whole, head)
+        head = before = link(head, (*whole, own))
+        return (*whole, head, own)
 
     def case(n: int) -> tuple[Any, ...]:
         at, is_open = OPENED + n * 1_000_000, n >= open_from
@@ -110,7 +114,7 @@ def fill(file: Path, total: int) -> int:
         numbers = range(begin, min(begin + 50_000, total))
         connection.executemany(f"insert into cases values ({columns})", map(case, numbers))
         connection.executemany(
-            f"insert into case_steps values ({','.join('?' * 12)})",
+            f"insert into case_steps values ({','.join('?' * 13)})",
             (each for n in numbers for each in steps(n)),
         )
         connection.executemany(
@@ -119,10 +123,10 @@ def fill(file: Path, total: int) -> int:
         )
         connection.commit()
     last = GENESIS
-    for number, *record, stored in connection.execute(
+    for *record, stored, own in connection.execute(
         "select * from case_steps order by id limit 2000"
     ):
-        assert link(last, (number, *record)) == stored
+        assert link(last, (*record, own)) == stored
         last = stored
     connection.execute("pragma wal_checkpoint(truncate)")
     connection.close()

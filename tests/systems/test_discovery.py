@@ -12,28 +12,20 @@ from xinji.loop.indicators import lineage
 from xinji.model.rules import Rule, Silence
 from xinji.model.system import System
 from xinji.model.title import Title
+from xinji.store.duck_sql import HOUSE
 from xinji.systems import DeclarationError, check, discover
 
 SYSTEMS = discover()
 INDICATORS = [i for s in SYSTEMS for i in s.indicators]
 
-SCHEMA = """
-CREATE TABLE things (id VARCHAR, kind VARCHAR, name VARCHAR, longitude DOUBLE, latitude DOUBLE,
-  area VARCHAR, owner VARCHAR, attributes JSON, source VARCHAR, in_service_since TIMESTAMP,
-  retired_at TIMESTAMP);
-CREATE TABLE areas (code VARCHAR, level VARCHAR, title_zh VARCHAR, title_en VARCHAR,
-  parent VARCHAR, area_km2 DOUBLE);
+# The tables that figures read, as the house makes them, and observations as a table of its own.
+SCHEMA = (
+    HOUSE.split("create view")[0].replace("house.", "")
+    + """
 CREATE TABLE observations (thing VARCHAR, kind VARCHAR, area VARCHAR, property VARCHAR,
   time TIMESTAMP, value DOUBLE, quality UTINYINT, source VARCHAR);
-CREATE TABLE events (id VARCHAR, rule VARCHAR, thing VARCHAR, area VARCHAR, started_at TIMESTAMP,
-  detected_at TIMESTAMP, ended_at TIMESTAMP, severity VARCHAR, value DOUBLE, extreme DOUBLE,
-  source VARCHAR, case_id VARCHAR);
-CREATE TABLE cases (id VARCHAR, type VARCHAR, case_class VARCHAR, state VARCHAR, stage VARCHAR,
-  thing VARCHAR, area VARCHAR, severity VARCHAR, opened_at TIMESTAMP, due_at TIMESTAMP,
-  closed_at TIMESTAMP, outcome VARCHAR, source VARCHAR, overdue BOOLEAN);
-CREATE TABLE case_steps (id BIGINT, case_id VARCHAR, number INTEGER, "at" TIMESTAMP,
-  action VARCHAR, from_state VARCHAR, to_state VARCHAR, actor VARCHAR, role VARCHAR);
 """
+)
 
 
 def _run(database, sql, asof="2026-01-01"):
@@ -74,7 +66,8 @@ def test_indicator_has_no_value_without_rows(database, indicator):
 
 def test_count_follows_the_date(database):
     database.execute(
-        """INSERT INTO things VALUES
+        """INSERT INTO things (id, kind, name, longitude, latitude, area, owner, attributes,
+      source, in_service_since, retired_at) VALUES
         ('a', 'charging-site', '', 0, 0, '', '', '{"programme": "taxi-station"}', 'simulated',
          '2022-06-01', NULL),
         ('b', 'charging-site', '', 0, 0, '', '', '{"programme": "taxi-station"}', 'simulated',
@@ -92,7 +85,8 @@ def test_count_follows_the_date(database):
 
 def test_observed_share_does_not_look_beyond_the_date(database):
     database.execute(
-        """INSERT INTO things VALUES
+        """INSERT INTO things (id, kind, name, longitude, latitude, area, owner, attributes,
+      source, in_service_since, retired_at) VALUES
         ('p', 'coverage-probe', '', 0, 0, '', '', '{}', 'simulated', '2021-06-01', NULL);
         INSERT INTO observations VALUES
         ('p', 'coverage-probe', '', 'covered', '2022-01-01', 1, 0, 'simulated'),

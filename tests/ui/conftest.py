@@ -61,7 +61,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     folder = tmp_path_factory.mktemp("demo")
     log = folder / "log.txt"
     command = [sys.executable, "-m", "xinji.cli", "demo", "--port", "0", "--mqtt-port", "0"]
-    command += ["--history-days", "0.1", "--cameras", "0"]
+    command += ["--history-days", "0.1", "--cameras", "0", "--speed", "1"]
     with log.open("w") as output:
         process = subprocess.Popen(
             [*command, "--data", str(folder / "data")], stdout=output, stderr=subprocess.STDOUT
