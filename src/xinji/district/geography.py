@@ -20,13 +20,11 @@ from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
+from xinji.methods.geodesy import METRES_PER_DEGREE
 from xinji.model.things import Area, AreaLevel
 from xinji.model.title import Title
 
 CHANGNING = Path(__file__).with_name("changning_geography.toml")
-
-METRES_PER_DEGREE = 111_195.0
-"""Metres per degree of latitude on the sphere of radius 6,371 km."""
 
 Floats = npt.NDArray[np.float64]
 

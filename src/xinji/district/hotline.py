@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import shapely
 
-from xinji.district.geography import METRES_PER_DEGREE, District
+from xinji.district.geography import District
+from xinji.methods.geodesy import METRES_PER_DEGREE
 
 SLIPS = {"的": "得", "在": "再", "那": "哪", "垃圾": "拉圾", "已经": "以经", "像": "象", "坏": "怀",
          "路": "鹿", "做": "作", "账": "帐"}  # fmt: skip

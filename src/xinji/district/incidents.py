@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from xinji.district.geography import METRES_PER_DEGREE, District
+from xinji.district.geography import District
 from xinji.district.rhythm import HOUR_US, UTC_OFFSET_HOURS
+from xinji.methods.geodesy import METRES_PER_DEGREE
 from xinji.systems.platforms.operations.duplicates import Sighting
 
 Floats = npt.NDArray[np.float64]

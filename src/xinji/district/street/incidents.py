@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from xinji.district.geography import METRES_PER_DEGREE, District
+from xinji.district.geography import District
 from xinji.district.rhythm import HOUR_US, UTC_OFFSET_HOURS
+from xinji.methods.geodesy import METRES_PER_DEGREE
 
 US = 1_000_000
 SLOT_US = 600 * US

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,12 +17,11 @@ from typing import Any
 import httpx
 import numpy as np
 
-from xinji.district.geography import METRES_PER_DEGREE
 from xinji.district.house_time import HouseTime
 from xinji.district.scenes.incidents import Incident
 from xinji.district.street.cameras import StreetScenes, jpeg
 from xinji.district.street.incidents import Street, StreetIncident
-from xinji.methods.geodesy import metres_between
+from xinji.methods.geodesy import METRES_PER_DEGREE, metres_between
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ def iso(at: int) -> str:
     return str(np.datetime64(at, "us")) + "Z"
 
 
-class Walker:
+class Walker(ABC):
     """A person who walks through the district."""
 
     def __init__(self, world: World, name: str, place: tuple[float, float], seed: int) -> None:
@@ -134,9 +134,9 @@ class Walker:
                 log.info("%s: %r", self.name, error)
                 await self.world.sleep(120)
 
+    @abstractmethod
     async def live(self) -> None:
         """One round of this person's work."""
-        raise NotImplementedError
 
     async def go(self, longitude: float, latitude: float) -> None:
         """Walk there, in the house's time, and say where one is."""

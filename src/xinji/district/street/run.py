@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,12 @@ from xinji.wire.video.rtsp import CameraServer
 log = logging.getLogger(__name__)
 
 REGISTERED_SECONDS = 300.0
+SORTS: dict[str, Callable[..., Walker]] = {
+    "worker": StreetWorker,
+    "inspector": StreetInspector,
+    "office": Office,
+}
+"""First part of an account's name, and who that is."""
 
 
 async def street(
@@ -163,9 +170,7 @@ def _people(world: World, seed: int) -> list[Walker]:
     made: list[Walker] = []
     for number, name in enumerate(names):
         place = (float(lons[number]), float(lats[number]))
-        sort = {"worker": StreetWorker, "inspector": StreetInspector, "office": Office}.get(
-            name.split("-")[0]
-        )
+        sort = SORTS.get(name.split("-")[0])
         if sort is not None:
             made.append(sort(world, name, place, seed * 1_000 + number))
     return made

@@ -24,6 +24,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from xinji.methods.geodesy import METRES_PER_DEGREE
 from xinji.systems.platforms.operations.duplicate_parameters import (
     REASONS,
     Judged,
@@ -39,7 +40,6 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 
-METRES_PER_DEGREE = 111_195.0
 HOUR_US = 3_600_000_000
 TEXT_CAP = 2_000
 REPORTS_CAP = 32
