@@ -122,6 +122,19 @@ def test_silence_opens_and_closes(house: House) -> None:
     assert rows_of(house, events)[0].ended_at is not None
 
 
+def test_on_a_fast_clock_a_carrier_that_lags_makes_nobody_silent(house: House) -> None:
+    send(house, [(f"gauge-{n}", "rain_mm_h", 0, 1.0) for n in (1, 2, 3)])
+    table = house.store.table
+    numbers = [table.numbers[f"gauge-{n}", "rain_mm_h", 0] for n in (1, 2, 3)]
+    house.clock.set_speed(30)
+    table.arrived[numbers] -= 3600 * SECOND
+    house.turn()
+    assert rows_of(house, events) == []
+    table.arrived[numbers[:2]] += 3600 * SECOND
+    house.turn()
+    assert [event.thing for event in rows_of(house, events)] == ["gauge-3"]
+
+
 def test_rules_come_back_from_snapshot_and_store(tmp_path: Path) -> None:
     house = open_house(tmp_path)
     house.registry.put([house.registry.check(gauge())])

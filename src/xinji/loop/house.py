@@ -50,8 +50,7 @@ CaseDetails = Callable[[CaseRow], dict[str, Any]]
 
 DAY_US = 86_400 * 1_000_000
 ON_THE_WAY_SECONDS = 20.0
-"""Real seconds that rows may be behind the newest ones before somebody is silent on a fast clock,
-where a hiccup of the machine is minutes."""
+"""Real seconds that a thing may be behind its like before it is silent on a fast clock."""
 HOUR_US = 3_600 * 1_000_000
 
 
@@ -328,11 +327,8 @@ class House:
         """Silence and timers, on the keeper thread; once a second while the house runs."""
         if self._behind:
             self._catch_up()
-        now = self.clock.now()
-        if self.clock.speed != 1:
-            way = int(ON_THE_WAY_SECONDS * self.clock.speed * 1e6)
-            now = min(now, self.ingest.heard_to - way)
-        found = self.rules.listen(now)
+        way = int(ON_THE_WAY_SECONDS * self.clock.speed * 1e6) if self.clock.speed != 1 else None
+        found = self.rules.listen(self.clock.now(), way)
         if found:
             self.writer.write(found)
         self.cases.run_timers()

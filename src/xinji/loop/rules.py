@@ -255,8 +255,13 @@ class RuleEngine:
                 bound=float(row["bound"]),
             )
 
-    def listen(self, now: int) -> list[Found]:
-        """Silence by the house clock: who fell silent, and who is heard again."""
+    def listen(self, now: int, on_the_way: int | None = None) -> list[Found]:
+        """Silence by the house clock: who fell silent, and who is heard again.
+
+        On a fast clock a hiccup of the machine is minutes of everybody's time. With `on_the_way`
+        (microseconds) a thing is silent only by that much behind the last one that the same rule
+        heard, so that a carrier that lags as a whole makes nobody silent.
+        """
         self.attach()
         if not self._silence:
             return []
@@ -267,7 +272,13 @@ class RuleEngine:
             )
         series, limits = self._silence_arrays
         arrived = self.table.arrived[series]
-        silent = (arrived > 0) & (now - arrived > limits)
+        until: Int64 | int = now
+        if on_the_way is not None:
+            rules = np.array([number for number, _, _ in self._silence], np.int32)
+            heard = np.zeros(len(self.rules), np.int64)
+            np.maximum.at(heard, rules, arrived)
+            until = np.minimum(now, heard[rules] - on_the_way)
+        silent = (arrived > 0) & (until - arrived > limits)
         found = []
         for at in np.flatnonzero(silent).tolist():
             if at not in self._silent:
