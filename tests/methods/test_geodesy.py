@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xinji.methods.geodesy import (
+    LocalPlane,
     bd09_to_gcj02,
     gcj02_to_bd09,
     gcj02_to_wgs84,
@@ -79,3 +80,13 @@ def test_a_degree_of_a_meridian_and_of_a_parallel() -> None:
     assert metres_between(121.4, 31.0, 121.4, 32.0) == pytest.approx(metre, rel=1e-6)
     parallel = metre * math.cos(math.radians(31.2))
     assert metres_between(121.0, 31.2, 122.0, 31.2) == pytest.approx(parallel, rel=1e-4)
+
+
+def test_a_local_plane_keeps_distances_of_a_district_and_comes_back() -> None:
+    plane = LocalPlane(121.38, 31.22)
+    lon, lat = np.array([121.334, 121.431]), np.array([31.193, 31.246])
+    east, north = plane.metres(lon, lat)
+    flat = math.hypot(east[1] - east[0], north[1] - north[0])
+    assert flat == pytest.approx(metres_between(lon[0], lat[0], lon[1], lat[1]), rel=1e-4)
+    back = plane.degrees(east, north)
+    assert np.allclose(back, [lon, lat], atol=1e-12)
