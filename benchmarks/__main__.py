@@ -124,7 +124,9 @@ def main() -> int:
 
 
 def _write(path: Path, about: dict[str, object], rows: list[Row], skipped: dict[str, str]) -> None:
-    document = {"machine": about, "rows": msgspec.to_builtins(rows), "skipped": skipped}
+    # numpy's numbers are not JSON's
+    figures = msgspec.to_builtins(rows, enc_hook=lambda value: value.item())
+    document = {"machine": about, "rows": figures, "skipped": skipped}
     path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
 
