@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from xinji.store import network_schema, work_schema  # noqa: F401
 from xinji.store.database import Database
 from xinji.store.observations import StoreError
-from xinji.store.work_schema import metadata
+from xinji.store.schema import metadata
 
 
 def _ours(_object: Any, name: str | None, kind: str, *_: Any) -> bool:

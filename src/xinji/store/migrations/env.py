@@ -2,9 +2,9 @@
 
 from alembic import context
 
-from xinji.store import work_schema
-
-metadata = work_schema.reports.metadata
+# importing a schema puts its tables into the one metadata
+from xinji.store import network_schema, work_schema  # noqa: F401
+from xinji.store.schema import metadata
 
 connection = context.config.attributes["connection"]
 context.configure(
