@@ -26,6 +26,7 @@ from xinji.loop.events import EventWriter
 from xinji.loop.indicators import Figures
 from xinji.loop.indicators import check as check_indicator
 from xinji.loop.ingest import Ingest
+from xinji.loop.jobs import Jobs
 from xinji.loop.rules import RuleEngine
 from xinji.model.cases import CaseClass, CaseType
 from xinji.model.observations import Source
@@ -120,6 +121,7 @@ class House:
             ],
         )
         self.photos = Photos(self.database, self.folder.photos)
+        self.jobs = Jobs()
         self.mirror = Mirror(self.database, self.store)
         indicators = [each for system in systems for each in system.indicators]
         for indicator in indicators:
@@ -377,6 +379,7 @@ class House:
 
     def close(self) -> None:
         """Close the files of a house that does not turn (any more)."""
+        self.jobs.close()
         self.ingest.keeper.shutdown(wait=True)
         try:
             self.audit.checkpoint()

@@ -14,7 +14,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from xinji.api.call import Call, Endpoint, Problem, Routes, Site, starlette_route
 from xinji.web.changes import Changes
 from xinji.web.openapi import document
-from xinji.web.routes import administration, district, overview, plan, session, things, work
+from xinji.web.routes import (
+    administration,
+    district,
+    jobs,
+    overview,
+    plan,
+    session,
+    things,
+    work,
+)
 from xinji.wire.http import observations_endpoint
 
 PAGE = Path(__file__).resolve().parent / "page"
@@ -60,7 +69,7 @@ class SecurityHeaders:
 def application(site: Site) -> tuple[Starlette, Changes]:
     """The ASGI application of a site, and its change streams (run `Changes.run` beside it)."""
     changes = Changes(site.house)
-    subjects = (session, district, things, work, plan, overview, administration)
+    subjects = (session, district, things, work, plan, overview, jobs, administration)
     endpoints: list[Endpoint] = [e for subject in subjects for e in subject.routes.endpoints]
     endpoints += changes.routes().endpoints
     endpoints += [endpoint for system in site.house.systems for endpoint in system.routes]
