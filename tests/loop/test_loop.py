@@ -12,8 +12,9 @@ from tests.conftest import gauge, open_house, send
 from xinji.access import audit
 from xinji.loop.case_row import CaseError
 from xinji.loop.house import House
-from xinji.model.observations import Reason
+from xinji.model.observations import Reason, Source
 from xinji.store.schema import case_steps, cases, events, refusals, things
+from xinji.wire.inlet import Device
 
 SECOND = 1_000_000
 
@@ -120,6 +121,19 @@ def test_silence_opens_and_closes(house: House) -> None:
     send(house, [("gauge-1", "rain_mm_h", 0, 1.0)])
     house.turn()
     assert rows_of(house, events)[0].ended_at is not None
+
+
+def test_a_part_of_the_house_stores_what_it_has_computed(house: House) -> None:
+    device = Device("test part", source=Source.SIMULATED)
+    t = now()
+    receipt = house.ingest.put(device, [("gauge-1", "rain_mm_h", t, 35.0)])
+    assert (receipt.stored, receipt.refused) == (1, ())
+    [event] = rows_of(house, events)
+    assert (event.rule, event.source) == ("heavy-rain", "simulated")
+    assert house.ingest.put(device, [("gauge-1", "rain_mm_h", t + 1, 999.0)]).stored == 0
+    assert [refusal.sender for refusal in rows_of(house, refusals)] == ["test part"]
+    with pytest.raises(ValueError, match="gauge-9/rain_mm_h"):
+        house.ingest.put(device, [("gauge-9", "rain_mm_h", t, 1.0)])
 
 
 def test_on_a_fast_clock_a_carrier_that_lags_makes_nobody_silent(house: House) -> None:

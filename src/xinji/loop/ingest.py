@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -142,6 +142,33 @@ class Ingest:
         self._rows_waiting += len(batch.series) + len(batch.refused)
         self._wake.set()
 
+    def put(self, device: Device, rows: Sequence[tuple[str, str, int, float]]) -> Receipt:
+        """Store what a part of the house has computed: (thing, property, microseconds, value).
+
+        Blocks until the commit; not for the event loop nor the keeper thread.
+
+        Raises:
+            ValueError: a thing or a property that is not known.
+            StoreError: not stored.
+        """
+        series = []
+        for thing, name, _, _ in rows:
+            number = self.resolve(device, thing, name)
+            if isinstance(number, Reason):
+                raise ValueError(f"{thing}/{name}: {number.value}")
+            series.append(number)
+        batch = Batch(
+            series=series,
+            times=[row[2] for row in rows],
+            values=[row[3] for row in rows],
+            sender=device.name,
+        )
+        receipts: list[Receipt] = []
+        self.keeper.submit(self._commit, [(batch, receipts.append)], None).result()
+        if receipts[0].failure:
+            raise StoreError(receipts[0].failure)
+        return receipts[0]
+
     def full(self) -> bool:
         """See `Inlet`."""
         return self._rows_waiting > QUEUE_ROWS
@@ -173,7 +200,7 @@ class Ingest:
                     group, [Receipt(failure="the server failed") for _ in group], loop, failed=True
                 )
 
-    def _commit(self, group: list[Waiting], loop: asyncio.AbstractEventLoop) -> None:
+    def _commit(self, group: list[Waiting], loop: asyncio.AbstractEventLoop | None) -> None:
         now = self.stamped_to = max(self._clock.now(), self.stamped_to + 1)
         batches = [batch for batch, _ in group]
         lengths = [len(batch.series) for batch in batches]
@@ -268,7 +295,7 @@ class Ingest:
         self,
         group: list[Waiting],
         receipts: list[Receipt],
-        loop: asyncio.AbstractEventLoop,
+        loop: asyncio.AbstractEventLoop | None,
         *,
         failed: bool = False,
     ) -> None:
@@ -277,13 +304,17 @@ class Ingest:
 
         def answer() -> None:
             for (batch, done), receipt in zip(group, receipts, strict=True):
-                self._rows_waiting -= len(batch.series) + len(batch.refused)
+                if loop is not None:
+                    self._rows_waiting -= len(batch.series) + len(batch.refused)
                 try:
                     done(receipt)
                 except Exception:
                     log.exception("a sender could not be answered")
 
-        loop.call_soon_threadsafe(answer)
+        if loop is None:
+            answer()
+        else:
+            loop.call_soon_threadsafe(answer)
 
 
 def _gather(

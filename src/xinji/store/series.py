@@ -6,6 +6,8 @@ cache of the store, rebuilt from it when it opens.
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 from numba import njit
 
@@ -31,6 +33,7 @@ class SeriesTable:
     """
 
     def __init__(self, capacity: int = CAPACITY) -> None:
+        self._new = threading.Lock()
         self.names: list[tuple[str, str, int]] = []
         self.numbers: dict[tuple[str, str, int], int] = {}
         self.last_time = np.zeros(capacity, np.int64)
@@ -54,13 +57,16 @@ class SeriesTable:
         found = self.numbers.get(key)
         if found is not None:
             return found
-        number = len(self.names)
-        if number >= len(self.last_time):
-            raise StoreFull(f"more than {number} series")
-        self.low[number], self.high[number] = -np.inf, np.inf
-        self.names.append(key)
-        self.numbers[key] = number
-        return number
+        with self._new:
+            if key in self.numbers:
+                return self.numbers[key]
+            number = len(self.names)
+            if number >= len(self.last_time):
+                raise StoreFull(f"more than {number} series")
+            self.low[number], self.high[number] = -np.inf, np.inf
+            self.names.append(key)
+            self.numbers[key] = number
+            return number
 
     def limit(self, number: int, low: float | None, high: float | None) -> None:
         """Set the physical range of a series."""
