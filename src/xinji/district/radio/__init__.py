@@ -1,0 +1,1 @@
+"""What the simulated district gives the radio planner: buildings, a network, drive tests."""
