@@ -118,7 +118,7 @@ async def _run(arguments: argparse.Namespace) -> int:
 
 
 def _clock(arguments: argparse.Namespace, *, known: bool) -> HouseClock | None:
-    """The demo's clock: from this morning on, or from where the folder's clock ended."""
+    """The demo's clock: from the morning of the last weekday on, or from where it ended."""
     if arguments.speed == 1:
         return None
     kept = arguments.data / CLOCK_FILE
@@ -126,7 +126,10 @@ def _clock(arguments: argparse.Namespace, *, known: bool) -> HouseClock | None:
         start = float(kept.read_text())
     else:
         today = dt.datetime.now(DISTRICT_TIME).replace(minute=0, second=0, microsecond=0)
-        start = (today.replace(hour=FIRST_HOUR) - dt.timedelta(days=1)).timestamp()
+        day = today.replace(hour=FIRST_HOUR) - dt.timedelta(days=1)
+        while day.weekday() > 4:  # on a day of rest the clock of working hours stands still
+            day -= dt.timedelta(days=1)
+        start = day.timestamp()
     return HouseClock(start)
 
 
