@@ -1,0 +1,25 @@
+"""Where to put things: stations, poles, chargers, lockers, cameras, warehouses. One method for all.
+
+Every answer says which candidates to open, what that is worth, and a bound that no other set can
+beat, so its distance from the best is known.
+
+    cover = cover_within(demand_m, candidates_m, radius_m=300)
+    answer = maximal_covering(cover, weights, choose=100)
+    answer.chosen, answer.objective, answer.gap
+"""
+
+from xinji.methods.siting.answer import Effort, Siting
+from xinji.methods.siting.cover import Cover, cover_of, cover_within, merge
+from xinji.methods.siting.inputs import nearer_than
+from xinji.methods.siting.maximal import maximal_covering
+
+__all__ = [
+    "Cover",
+    "Effort",
+    "Siting",
+    "cover_of",
+    "cover_within",
+    "maximal_covering",
+    "merge",
+    "nearer_than",
+]

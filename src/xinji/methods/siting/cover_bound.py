@@ -1,0 +1,191 @@
+"""Upper bound of maximal cover by Lagrangian relaxation, compiled by numba.
+
+A point counts when it is covered: count_i <= sum of its open candidates. Relaxed with a multiplier
+u_i per point, what is left falls apart: each point takes its best count by itself, and the
+candidates are ranked by the multipliers that they collect (Galvao and ReVelle, EJOR 1996). Every
+u gives a valid bound; a subgradient with deflection (Camerini, Fratta and Maffioli 1975) looks for
+the smallest.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from xinji.methods.siting.cover_search import Booleans, Floats, Instance, Integers
+
+SMOOTHING = 0.02
+
+
+@njit(cache=True, nogil=True)
+def _choice(
+    scores: Floats, taken: Floats, budget: float, clique: Integers, given: Instance
+) -> float:
+    """Best set of candidates by score: the value; `taken` becomes each one's share, 0 to 1.
+
+    With equal costs at most one of each clique and at most `budget` of them; else a
+    fractional knapsack.
+    """
+    places = len(scores)
+    taken[:] = 0.0
+    value = 0.0
+    equal = True
+    for j in range(places):
+        if given.allowed[j] and given.cost[j] != 1.0:
+            equal = False
+    if equal:
+        cliques = 0
+        for j in range(places):
+            cliques = max(cliques, clique[j] + 1)
+        top = np.zeros(cliques)
+        who = np.full(cliques, -1, np.int64)
+        for j in range(places):
+            if given.allowed[j] and scores[j] > top[clique[j]]:
+                top[clique[j]], who[clique[j]] = scores[j], j
+        many = min(int(budget + 1e-9), cliques)
+        if many <= 0:
+            return 0.0
+        least = np.partition(top, cliques - many)[cliques - many]
+        left = many
+        for each in range(cliques):
+            if top[each] > least and who[each] >= 0:
+                taken[who[each]] = 1.0
+                value += top[each]
+                left -= 1
+        for each in range(cliques):
+            if left > 0 and top[each] == least and who[each] >= 0:
+                taken[who[each]] = 1.0
+                value += top[each]
+                left -= 1
+        return value
+    order = np.argsort(-scores / np.maximum(given.cost, 1e-12))
+    left_cost = budget
+    for j in order:
+        if not given.allowed[j] or scores[j] <= 0.0:
+            continue
+        if given.cost[j] <= left_cost:
+            share = 1.0
+        elif given.cost[j] > budget + 1e-9:
+            continue
+        else:
+            share = max(left_cost, 0.0) / given.cost[j]
+        taken[j] = share
+        value += share * scores[j]
+        left_cost -= share * given.cost[j]
+        if share < 1.0:
+            break
+    return value
+
+
+@njit(cache=True, nogil=True)
+def bound_at(
+    u: Floats,
+    scores: Floats,
+    taken: Floats,
+    wanted: Floats,
+    fixed: Booleans,
+    budget: float,
+    clique: Integers,
+    given: Instance,
+) -> float:
+    """The bound that multipliers give; fills scores (m,), taken (m,) and wanted counts (n,)."""
+    last = len(given.steps) - 1
+    value = 0.0
+    for i in range(len(u)):
+        best, at, worth = 0.0, 0, 0.0
+        for c in range(last):
+            worth += given.weights[i] * given.steps[c]
+            if worth - u[i] * (c + 1) > best:
+                best, at = worth - u[i] * (c + 1), c + 1
+        wanted[i] = at
+        value += best
+    open_score = 0.0
+    for j in range(len(scores)):
+        total = 0.0
+        for at in range(given.starts[j], given.starts[j + 1]):
+            total += u[given.demands[at]]
+        scores[j] = total
+        if fixed[j]:
+            open_score += total
+    value += open_score + _choice(scores, taken, budget, clique, given)
+    for j in range(len(scores)):
+        if fixed[j]:
+            taken[j] = 1.0
+    return value
+
+
+@njit(cache=True, nogil=True)
+def descend(
+    rounds: int,
+    target: float,
+    u: Floats,
+    best_u: Floats,
+    shares: Floats,
+    best: float,
+    pace: float,
+    last_pace: float,
+    fixed: Booleans,
+    budget: float,
+    clique: Integers,
+    given: Instance,
+) -> float:
+    """Lower the bound: the best one found.
+
+    Args:
+        rounds: steps of the subgradient.
+        target: a worth that was reached; the bound cannot fall below it.
+        u: shape (n,), where to start; changed.
+        best_u: shape (n,), multipliers of the best bound; changed.
+        shares: shape (m,), smoothed share of the rounds that took the candidate; changed.
+        best: bound of `best_u`, inf for none.
+        pace: factor of the first step; falls geometrically.
+        last_pace: factor of the last step.
+        fixed: shape (m,), existing facilities.
+        budget: for those that may be opened.
+        clique: shape (m,), number of each candidate's clique of rivals.
+        given: the instance.
+    """
+    places, points = len(given.cost), len(u)
+    scores, taken = np.empty(places), np.empty(places)
+    wanted, slope, way = np.empty(points), np.empty(points), np.zeros(points)
+    steepest = 0.0
+    worth = 0.0
+    last = len(given.steps) - 1
+    for c in range(last):
+        worth += given.steps[c]
+        steepest = max(steepest, worth / (c + 1))
+    for turn in range(rounds):
+        value = bound_at(u, scores, taken, wanted, fixed, budget, clique, given)
+        if value < best:
+            best = value
+            best_u[:] = u
+        if value - target <= 1e-9 * max(1.0, abs(target)):
+            break
+        slope[:] = -wanted
+        for j in range(places):
+            shares[j] += SMOOTHING * (taken[j] - shares[j])
+            if taken[j] > 0.0:
+                for at in range(given.starts[j], given.starts[j + 1]):
+                    slope[given.demands[at]] += taken[j]
+        inner = square = 0.0
+        for i in range(points):
+            high = given.weights[i] * steepest
+            # a multiplier at its limit does not leave it
+            if (u[i] >= high and slope[i] < 0.0) or (u[i] <= 0.0 and slope[i] > 0.0):
+                slope[i] = 0.0
+            inner += slope[i] * way[i]
+            square += way[i] * way[i]
+        keep = 0.0
+        if inner < 0.0 and square > 0.0:
+            keep = -1.5 * inner / square
+        length = 0.0
+        for i in range(points):
+            way[i] = slope[i] + keep * way[i]
+            length += way[i] * way[i]
+        if length == 0.0:
+            break
+        step = pace * (last_pace / pace) ** (turn / rounds) * (value - target) / length
+        for i in range(points):
+            high = given.weights[i] * steepest
+            u[i] = min(max(u[i] - step * way[i], 0.0), high)
+    return best

@@ -1,0 +1,278 @@
+"""Inner loops of the search for maximal cover, compiled by numba.
+
+The worth of a point that c open facilities cover is `weight * sum(steps[:c])`; `steps` ends with
+a zero. `gain[j]` is what opening j would add and `loss[j]` what closing it would take; both
+are kept exact while facilities open and close (the idea of Resende and Werneck's fast
+interchange, A fast swap-based local search procedure for location problems, 2007), so a trial costs
+the points around the facility that moved, never all pairs.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.int32]
+Booleans = npt.NDArray[np.bool_]
+
+SLACK = 1e-9
+"""Of a budget, for sums of costs are rounded."""
+WALK = 12
+"""Steps of the random walk to a neighbour, per facility to close."""
+MOST_CLOSED = 8
+
+
+class Instance(NamedTuple):
+    """Arrays of `Cover`, and what may be opened.
+
+    Attributes:
+        steps: worth of the first, second ... cover, ends with 0.
+        guide: the same, by which the search judges; differs where `steps` rises at first.
+        cost: shape (m,); existing facilities cost nothing.
+        allowed: shape (m,), may be opened and closed.
+        rival_starts, rivals: compressed rows of the candidates that each excludes.
+    """
+
+    starts: Integers
+    demands: Indices
+    demand_starts: Integers
+    candidates: Indices
+    weights: Floats
+    steps: Floats
+    guide: Floats
+    cost: Floats
+    allowed: Booleans
+    rival_starts: Integers
+    rivals: Indices
+
+
+class State(NamedTuple):
+    """What is open, and the counts that follow from it.
+
+    Attributes:
+        is_open: shape (m,).
+        counts: shape (n,), open facilities that cover the point.
+        owners: shape (n,), sum of their numbers: the number itself when there is one.
+        gain, loss: shape (m,).
+        blocked: shape (m,), open rivals of each candidate.
+        total: worth by `steps`, worth by `guide`, cost.
+    """
+
+    is_open: Booleans
+    counts: Integers
+    owners: Integers
+    gain: Floats
+    loss: Floats
+    blocked: Integers
+    total: Floats
+
+
+@njit(cache=True, nogil=True)
+def closed_state(given: Instance) -> State:
+    """Nothing open."""
+    places, points = len(given.cost), len(given.weights)
+    gain = np.zeros(places)
+    for j in range(places):
+        for at in range(given.starts[j], given.starts[j + 1]):
+            gain[j] += given.weights[given.demands[at]] * given.guide[0]
+    return State(
+        np.zeros(places, np.bool_),
+        np.zeros(points, np.int64),
+        np.zeros(points, np.int64),
+        gain,
+        np.zeros(places),
+        np.zeros(places, np.int64),
+        np.zeros(3),
+    )
+
+
+@njit(cache=True, nogil=True)
+def open_one(j: int, given: Instance, state: State) -> None:
+    """Open a facility."""
+    guide, steps, last = given.guide, given.steps, len(given.steps) - 1
+    count, gain, loss = state.counts, state.gain, state.loss
+    worth = own = 0.0
+    for at in range(given.starts[j], given.starts[j + 1]):
+        i = given.demands[at]
+        weight, c = given.weights[i], count[i]
+        now, after = guide[min(c, last)], guide[min(c + 1, last)]
+        if now != after:
+            change = weight * (after - now)
+            for to in range(given.demand_starts[i], given.demand_starts[i + 1]):
+                gain[given.candidates[to]] += change
+        if c >= 1:
+            change = weight * (now - guide[min(c - 1, last)])
+            if change != 0.0:
+                if c == 1:
+                    loss[state.owners[i]] += change
+                else:
+                    for to in range(given.demand_starts[i], given.demand_starts[i + 1]):
+                        if state.is_open[given.candidates[to]]:
+                            loss[given.candidates[to]] += change
+        own += weight * now
+        worth += weight * steps[min(c, last)]
+        state.owners[i] += j
+        count[i] = c + 1
+    loss[j] = own
+    state.is_open[j] = True
+    state.total[0] += worth
+    state.total[1] += own
+    state.total[2] += given.cost[j]
+    for at in range(given.rival_starts[j], given.rival_starts[j + 1]):
+        state.blocked[given.rivals[at]] += 1
+
+
+@njit(cache=True, nogil=True)
+def close_one(j: int, given: Instance, state: State) -> None:
+    """Close a facility."""
+    guide, steps, last = given.guide, given.steps, len(given.steps) - 1
+    count, gain, loss = state.counts, state.gain, state.loss
+    worth = own = 0.0
+    state.is_open[j] = False
+    for at in range(given.starts[j], given.starts[j + 1]):
+        i = given.demands[at]
+        weight, c = given.weights[i], count[i] - 1
+        now, after = guide[min(c, last)], guide[min(c + 1, last)]
+        state.owners[i] -= j
+        count[i] = c
+        if now != after:
+            change = weight * (now - after)
+            for to in range(given.demand_starts[i], given.demand_starts[i + 1]):
+                gain[given.candidates[to]] += change
+        if c >= 1:
+            change = weight * (guide[min(c - 1, last)] - now)
+            if change != 0.0:
+                if c == 1:
+                    loss[state.owners[i]] += change
+                else:
+                    for to in range(given.demand_starts[i], given.demand_starts[i + 1]):
+                        if state.is_open[given.candidates[to]]:
+                            loss[given.candidates[to]] += change
+        own += weight * now
+        worth += weight * steps[min(c, last)]
+    state.total[0] -= worth
+    state.total[1] -= own
+    state.total[2] -= given.cost[j]
+    for at in range(given.rival_starts[j], given.rival_starts[j + 1]):
+        state.blocked[given.rivals[at]] -= 1
+
+
+@njit(cache=True, nogil=True)
+def fill(budget: float, by_cost: float, hurry: float, given: Instance, state: State) -> Integers:
+    """Open the best that fits until nothing fits or gains.
+
+    Args:
+        budget: in units of cost.
+        by_cost: 0 takes the largest gain, 1 the largest gain per cost.
+        hurry: chance to pass over a candidate that looks best.
+        given: the instance.
+        state: changed.
+
+    Returns:
+        What was opened.
+    """
+    opened = np.empty(len(given.cost), np.int64)
+    size = 0
+    while True:
+        best, most, left = -1, 0.0, budget + SLACK - state.total[2]
+        for j in range(len(given.cost)):
+            value = state.gain[j]
+            if value <= 0.0:
+                continue
+            if by_cost:
+                value /= max(given.cost[j], 1e-12)
+            if (
+                value > most
+                and given.allowed[j]
+                and not state.is_open[j]
+                and given.cost[j] <= left
+                and state.blocked[j] == 0
+                and not (hurry > 0.0 and np.random.random() < hurry)
+            ):
+                best, most = j, value
+        if best < 0:
+            return opened[:size].copy()
+        open_one(best, given, state)
+        opened[size] = best
+        size += 1
+
+
+@njit(cache=True, nogil=True)
+def _neighbours(closing: Integers, count: int, first: int, given: Instance, state: State) -> int:
+    """Up to `count` open facilities near one another, by a walk over points and candidates."""
+    size, i = 0, first
+    for _ in range(WALK * count):
+        if state.counts[i] > 0:
+            skip = np.random.randint(state.counts[i])
+            for at in range(given.demand_starts[i], given.demand_starts[i + 1]):
+                j = given.candidates[at]
+                if state.is_open[j]:
+                    if skip == 0:
+                        if given.allowed[j]:
+                            known = False
+                            for each in range(size):
+                                known = known or closing[each] == j
+                            if not known:
+                                closing[size] = j
+                                size += 1
+                                if size == count:
+                                    return size
+                        break
+                    skip -= 1
+        at = given.demand_starts[i] + np.random.randint(
+            given.demand_starts[i + 1] - given.demand_starts[i]
+        )
+        j = given.candidates[at]
+        i = given.demands[
+            given.starts[j] + np.random.randint(given.starts[j + 1] - given.starts[j])
+        ]
+    return size
+
+
+@njit(cache=True, nogil=True)
+def ruin_and_recreate(
+    rounds: int,
+    seed: int,
+    hot: float,
+    cold: float,
+    hurry: float,
+    budget: float,
+    given: Instance,
+    state: State,
+    best: Booleans,
+    best_worth: float,
+) -> float:
+    """Close a few neighbours, refill, keep by simulated annealing.
+
+    Schrimpf et al., Record breaking optimization results using the ruin and recreate principle,
+    2000. `best` is overwritten with the best set that was seen; its worth is returned. The
+    temperature falls from `hot` to `cold`, in units of worth.
+    """
+    np.random.seed(seed)
+    closing = np.empty(MOST_CLOSED, np.int64)
+    unequal = False
+    for j in range(len(given.cost)):
+        unequal = unequal or (given.allowed[j] and given.cost[j] != 1.0)
+    for turn in range(rounds):
+        warm = hot * (cold / hot) ** (turn / rounds)
+        before = state.total[1]
+        many = 1 + np.random.randint(MOST_CLOSED) * np.random.randint(MOST_CLOSED) // MOST_CLOSED
+        size = _neighbours(closing, many, np.random.randint(len(given.weights)), given, state)
+        for at in range(size):
+            close_one(closing[at], given, state)
+        by_cost = 1.0 if unequal and np.random.random() < 0.5 else 0.0
+        opened = fill(budget, by_cost, hurry, given, state)
+        if state.total[1] < before + warm * np.log(np.random.random()):
+            for at in range(len(opened) - 1, -1, -1):
+                close_one(opened[at], given, state)
+            for at in range(size):
+                open_one(closing[at], given, state)
+        elif state.total[0] > best_worth * (1 + 1e-12):
+            best_worth = state.total[0]
+            best[:] = state.is_open
+    return best_worth
