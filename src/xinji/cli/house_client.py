@@ -156,7 +156,8 @@ class HouseClient:
     def _photo(self, seen: Seen) -> str | None:
         found = any(event.what == "raised" for event in seen.events)
         query = {
-            "kind": "scene" if found else "look", "taken_at": rfc3339(seen.time_us), "thing": seen.camera.id,
+            "kind": "scene" if found else "look",
+            "taken_at": rfc3339(seen.time_us), "thing": seen.camera.id,
             "longitude": str(seen.camera.longitude), "latitude": str(seen.camera.latitude),
             "screened": "true",
         }  # fmt: skip
