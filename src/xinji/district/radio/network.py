@@ -104,8 +104,8 @@ def simulate_network(stations: Sequence[Thing], buildings: Buildings, seed: int)
     tilt = np.where(
         pole[site], generator.uniform(2.0, 6.0, len(site)), generator.uniform(3.0, 10.0, len(site))
     )
-    truth = _truth(azimuth, pole[site], generator)
-    registered = np.where(truth[0], truth[1], azimuth)
+    wrong, registered = _wrong_azimuths(azimuth, site, pole[site], generator)
+    offset = np.round(generator.normal(0.0, POWER_SIGMA_DB, len(site)), 2)
     ids = np.array([f"{found[s].id}:{n + 1}" for s, n in zip(site, number, strict=True)], object)
     sectors = Sectors(
         station_id=_texts([thing.id for thing in found])[site],
@@ -132,8 +132,8 @@ def simulate_network(stations: Sequence[Thing], buildings: Buildings, seed: int)
         truth=NetworkTruth(
             sector_id=ids,
             azimuth_deg=azimuth,
-            azimuth_wrong=truth[0],
-            power_offset_db=truth[2],
+            azimuth_wrong=wrong,
+            power_offset_db=offset,
         ),
     )
 
@@ -211,14 +211,24 @@ def _azimuths(
     return np.asarray(np.round(regular + spread) % 360.0, np.float64)
 
 
-def _truth(
-    azimuth: Floats, pole: npt.NDArray[np.bool_], generator: np.random.Generator
-) -> tuple[npt.NDArray[np.bool_], Floats, Floats]:
-    """Which registered azimuths are wrong, what they say, and the power offsets in dB."""
+def _wrong_azimuths(
+    azimuth: Floats,
+    site: npt.NDArray[np.int64],
+    pole: npt.NDArray[np.bool_],
+    generator: np.random.Generator,
+) -> tuple[npt.NDArray[np.bool_], Floats]:
+    """Which registered azimuths are wrong, and what is registered."""
     n = len(azimuth)
     wrong = (generator.random(n) < WRONG_AZIMUTHS) & ~pole
-    by = np.round(generator.uniform(*WRONG_BY_DEG, n)) * generator.choice((-1.0, 1.0), n)
-    return wrong, (azimuth + by) % 360.0, np.round(generator.normal(0.0, POWER_SIGMA_DB, n), 2)
+    by = np.round(generator.uniform(WRONG_BY_DEG[0], WRONG_BY_DEG[1] - 5, n))
+    sign = generator.choice((-1.0, 1.0), n)
+    registered = np.where(wrong, (azimuth + sign * by) % 360.0, azimuth)
+    # no ledger holds two sectors of a site with one azimuth
+    for row in np.flatnonzero(wrong).tolist():
+        others = np.flatnonzero((site == site[row]) & (np.arange(n) != row))
+        while registered[row] in registered[others]:
+            registered[row] = (registered[row] + sign[row]) % 360.0
+    return wrong, registered
 
 
 def _identities(
