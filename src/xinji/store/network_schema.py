@@ -30,6 +30,8 @@ buildings = Table(
     # metres above ground; estimated by the district's law when `height_known` is false
     Column("height_m", Float, nullable=False),
     Column("height_known", Boolean, nullable=False),
+    # 0 when it is not known
+    Column("floors", Integer, nullable=False, default=0),
     # WKB polygon or multipolygon, WGS-84
     Column("outline", LargeBinary, nullable=False),
     Column("longitude", Float, nullable=False),

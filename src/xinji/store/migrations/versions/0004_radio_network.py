@@ -15,6 +15,7 @@ def upgrade() -> None:
         sa.Column("use", sa.String(length=32), nullable=False),
         sa.Column("height_m", sa.Float(), nullable=False),
         sa.Column("height_known", sa.Boolean(), nullable=False),
+        sa.Column("floors", sa.Integer(), nullable=False),
         sa.Column("outline", sa.LargeBinary(), nullable=False),
         sa.Column("longitude", sa.Float(), nullable=False),
         sa.Column("latitude", sa.Float(), nullable=False),
