@@ -1,12 +1,14 @@
-"""Buildings as columns; the readers of GeoJSON, GeoPackage and Shapefile."""
+"""The buildings of a district as columns."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
+import shapely
 
 Floats = npt.NDArray[np.float64]
 Texts = npt.NDArray[np.object_]
@@ -45,3 +47,22 @@ class Buildings:
         return replace(
             self, **{field.name: getattr(self, field.name)[rows] for field in fields(self)}
         )
+
+
+def buildings_geojson(buildings: Buildings) -> bytes:
+    """A FeatureCollection that `import_buildings` reads back; unknown heights are left out."""
+    shapes = shapely.to_geojson(buildings.geometries)
+    features = []
+    for at, shape in enumerate(shapes):
+        properties: dict[str, Any] = {
+            "id": buildings.id[at],
+            "name": buildings.name[at],
+            "use": buildings.use[at],
+        }
+        if buildings.height_known[at]:
+            properties["height_m"] = float(buildings.height_m[at])
+        if buildings.floors[at]:
+            properties["floors"] = int(buildings.floors[at])
+        geometry = msgspec.Raw(shape.encode())
+        features.append({"type": "Feature", "geometry": geometry, "properties": properties})
+    return msgspec.json.encode({"type": "FeatureCollection", "features": features})

@@ -27,6 +27,8 @@ def guess_datum(
     outline: BaseGeometry,
     reference: npt.NDArray[np.object_] | None = None,
     within_m: float = 0.0,
+    *,
+    avoided: bool = False,
 ) -> DatumGuess | None:
     """The likeliest datum of n points, arrays of shape (n,) in degrees; None without points.
 
@@ -39,6 +41,7 @@ def guess_datum(
         outline: the district, WGS-84.
         reference: geometries that the points should lie on: footprints, or road lines.
         within_m: how near a reference counts.
+        avoided: the points should keep off the reference: buildings off road lines.
     """
     known = np.isfinite(longitude) & np.isfinite(latitude)
     lon, lat = longitude[known], latitude[known]
@@ -58,7 +61,8 @@ def guess_datum(
             points = shapely.points(x, y)
             reach = max(within_m, 0.01) / (METRES_PER_DEGREE * math.cos(math.radians(31)))
             hit = np.unique(tree.query(points, predicate="dwithin", distance=reach)[0])
-            matched[datum] = len(hit) / len(lon)
+            share = len(hit) / len(lon)
+            matched[datum] = 1 - share if avoided else share
     weight = min(len(lon), _MOST_EVIDENCE)
     scores = np.zeros(len(DATUMS))
     for at, datum in enumerate(DATUMS):
