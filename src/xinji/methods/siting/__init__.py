@@ -12,14 +12,19 @@ from xinji.methods.siting.answer import Effort, Siting
 from xinji.methods.siting.cover import Cover, cover_of, cover_within, merge
 from xinji.methods.siting.inputs import nearer_than
 from xinji.methods.siting.maximal import maximal_covering
+from xinji.methods.siting.median import best_server, p_median
+from xinji.methods.siting.setcover import set_covering
 
 __all__ = [
     "Cover",
     "Effort",
     "Siting",
+    "best_server",
     "cover_of",
     "cover_within",
     "maximal_covering",
     "merge",
     "nearer_than",
+    "p_median",
+    "set_covering",
 ]

@@ -57,8 +57,8 @@ class Siting:
 
     Attributes:
         chosen: new facilities, the one with the largest marginal gain first.
-        gains: what each adds to the objective after those before it; for `p_median`
-            what it saves (the first one: minus its cost alone).
+        gains: what each adds after those before it; for `p_median` what it saves, against
+            every point served by its farthest candidate.
         objective: worth or cost of chosen and existing facilities together.
         bound: no set is better than this: above `objective` for a maximum, below for a minimum.
         covered: shape (n,), share of each point's weight that is served, 0 to 1.
@@ -103,6 +103,10 @@ class Clock:
     def spent(self) -> float:
         """CPU seconds of the process since the start."""
         return time.process_time() - self.start
+
+    def seed(self, part: int) -> int:
+        """Seed of a part of the search."""
+        return (self.effort.seed * 1_000_003 + part) % 2**31
 
     def stop(self, share: float, objective: float, bound: float) -> bool:
         """Whether to stop now; the reason stays in `stopped`."""

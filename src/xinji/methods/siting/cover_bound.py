@@ -18,8 +18,13 @@ SMOOTHING = 0.02
 
 
 @njit(cache=True, nogil=True)
-def _choice(
-    scores: Floats, taken: Floats, budget: float, clique: Integers, given: Instance
+def choose_by_score(
+    scores: Floats,
+    taken: Floats,
+    budget: float,
+    clique: Integers,
+    cost: Floats,
+    allowed: Booleans,
 ) -> float:
     """Best set of candidates by score: the value; `taken` becomes each one's share, 0 to 1.
 
@@ -31,7 +36,7 @@ def _choice(
     value = 0.0
     equal = True
     for j in range(places):
-        if given.allowed[j] and given.cost[j] != 1.0:
+        if allowed[j] and cost[j] != 1.0:
             equal = False
     if equal:
         cliques = 0
@@ -40,7 +45,7 @@ def _choice(
         top = np.zeros(cliques)
         who = np.full(cliques, -1, np.int64)
         for j in range(places):
-            if given.allowed[j] and scores[j] > top[clique[j]]:
+            if allowed[j] and scores[j] > top[clique[j]]:
                 top[clique[j]], who[clique[j]] = scores[j], j
         many = min(int(budget + 1e-9), cliques)
         if many <= 0:
@@ -58,20 +63,20 @@ def _choice(
                 value += top[each]
                 left -= 1
         return value
-    order = np.argsort(-scores / np.maximum(given.cost, 1e-12))
+    order = np.argsort(-scores / np.maximum(cost, 1e-12))
     left_cost = budget
     for j in order:
-        if not given.allowed[j] or scores[j] <= 0.0:
+        if not allowed[j] or scores[j] <= 0.0:
             continue
-        if given.cost[j] <= left_cost:
+        if cost[j] <= left_cost:
             share = 1.0
-        elif given.cost[j] > budget + 1e-9:
+        elif cost[j] > budget + 1e-9:
             continue
         else:
-            share = max(left_cost, 0.0) / given.cost[j]
+            share = max(left_cost, 0.0) / cost[j]
         taken[j] = share
         value += share * scores[j]
-        left_cost -= share * given.cost[j]
+        left_cost -= share * cost[j]
         if share < 1.0:
             break
     return value
@@ -107,7 +112,7 @@ def bound_at(
         scores[j] = total
         if fixed[j]:
             open_score += total
-    value += open_score + _choice(scores, taken, budget, clique, given)
+    value += open_score + choose_by_score(scores, taken, budget, clique, given.cost, given.allowed)
     for j in range(len(scores)):
         if fixed[j]:
             taken[j] = 1.0

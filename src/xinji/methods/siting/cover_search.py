@@ -1,10 +1,9 @@
 """Inner loops of the search for maximal cover, compiled by numba.
 
 The worth of a point that c open facilities cover is `weight * sum(steps[:c])`; `steps` ends with
-a zero. `gain[j]` is what opening j would add and `loss[j]` what closing it would take; both
-are kept exact while facilities open and close (the idea of Resende and Werneck's fast
-interchange, A fast swap-based local search procedure for location problems, 2007), so a trial costs
-the points around the facility that moved, never all pairs.
+a zero. `gain[j]`, what opening j would add, is kept exact while facilities open and close (the idea
+of Resende and Werneck, A fast swap-based local search procedure for location problems, 2007), so
+a trial costs the points around the facility that moved, never all pairs.
 """
 
 from __future__ import annotations
@@ -57,17 +56,14 @@ class State(NamedTuple):
     Attributes:
         is_open: shape (m,).
         counts: shape (n,), open facilities that cover the point.
-        owners: shape (n,), sum of their numbers: the number itself when there is one.
-        gain, loss: shape (m,).
+        gain: shape (m,).
         blocked: shape (m,), open rivals of each candidate.
         total: worth by `steps`, worth by `guide`, cost.
     """
 
     is_open: Booleans
     counts: Integers
-    owners: Integers
     gain: Floats
-    loss: Floats
     blocked: Integers
     total: Floats
 
@@ -83,9 +79,7 @@ def closed_state(given: Instance) -> State:
     return State(
         np.zeros(places, np.bool_),
         np.zeros(points, np.int64),
-        np.zeros(points, np.int64),
         gain,
-        np.zeros(places),
         np.zeros(places, np.int64),
         np.zeros(3),
     )
@@ -95,7 +89,7 @@ def closed_state(given: Instance) -> State:
 def open_one(j: int, given: Instance, state: State) -> None:
     """Open a facility."""
     guide, steps, last = given.guide, given.steps, len(given.steps) - 1
-    count, gain, loss = state.counts, state.gain, state.loss
+    count, gain = state.counts, state.gain
     worth = own = 0.0
     for at in range(given.starts[j], given.starts[j + 1]):
         i = given.demands[at]
@@ -105,20 +99,9 @@ def open_one(j: int, given: Instance, state: State) -> None:
             change = weight * (after - now)
             for to in range(given.demand_starts[i], given.demand_starts[i + 1]):
                 gain[given.candidates[to]] += change
-        if c >= 1:
-            change = weight * (now - guide[min(c - 1, last)])
-            if change != 0.0:
-                if c == 1:
-                    loss[state.owners[i]] += change
-                else:
-                    for to in range(given.demand_starts[i], given.demand_starts[i + 1]):
-                        if state.is_open[given.candidates[to]]:
-                            loss[given.candidates[to]] += change
         own += weight * now
         worth += weight * steps[min(c, last)]
-        state.owners[i] += j
         count[i] = c + 1
-    loss[j] = own
     state.is_open[j] = True
     state.total[0] += worth
     state.total[1] += own
@@ -131,28 +114,18 @@ def open_one(j: int, given: Instance, state: State) -> None:
 def close_one(j: int, given: Instance, state: State) -> None:
     """Close a facility."""
     guide, steps, last = given.guide, given.steps, len(given.steps) - 1
-    count, gain, loss = state.counts, state.gain, state.loss
+    count, gain = state.counts, state.gain
     worth = own = 0.0
     state.is_open[j] = False
     for at in range(given.starts[j], given.starts[j + 1]):
         i = given.demands[at]
         weight, c = given.weights[i], count[i] - 1
         now, after = guide[min(c, last)], guide[min(c + 1, last)]
-        state.owners[i] -= j
         count[i] = c
         if now != after:
             change = weight * (now - after)
             for to in range(given.demand_starts[i], given.demand_starts[i + 1]):
                 gain[given.candidates[to]] += change
-        if c >= 1:
-            change = weight * (guide[min(c - 1, last)] - now)
-            if change != 0.0:
-                if c == 1:
-                    loss[state.owners[i]] += change
-                else:
-                    for to in range(given.demand_starts[i], given.demand_starts[i + 1]):
-                        if state.is_open[given.candidates[to]]:
-                            loss[given.candidates[to]] += change
         own += weight * now
         worth += weight * steps[min(c, last)]
     state.total[0] -= worth
@@ -203,7 +176,9 @@ def fill(budget: float, by_cost: float, hurry: float, given: Instance, state: St
 
 
 @njit(cache=True, nogil=True)
-def _neighbours(closing: Integers, count: int, first: int, given: Instance, state: State) -> int:
+def near_one_another(
+    closing: Integers, count: int, first: int, given: Instance, state: State
+) -> int:
     """Up to `count` open facilities near one another, by a walk over points and candidates."""
     size, i = 0, first
     for _ in range(WALK * count):
@@ -262,7 +237,7 @@ def ruin_and_recreate(
         warm = hot * (cold / hot) ** (turn / rounds)
         before = state.total[1]
         many = 1 + np.random.randint(MOST_CLOSED) * np.random.randint(MOST_CLOSED) // MOST_CLOSED
-        size = _neighbours(closing, many, np.random.randint(len(given.weights)), given, state)
+        size = near_one_another(closing, many, np.random.randint(len(given.weights)), given, state)
         for at in range(size):
             close_one(closing[at], given, state)
         by_cost = 1.0 if unequal and np.random.random() < 0.5 else 0.0

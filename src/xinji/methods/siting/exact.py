@@ -13,6 +13,7 @@ from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from xinji.methods.siting.cover import Floats, Integers
+from xinji.methods.siting.inputs import Choice
 
 
 @dataclass(kw_only=True)
@@ -48,11 +49,24 @@ def rows_of(starts: Integers, columns: Any, width: int, values: Any = None) -> A
     return sparse.csr_array((data, columns, starts), shape=(len(starts) - 1, width))
 
 
-def conflict_rows(rival_starts: Integers, rivals: Any, width: int, offset: int = 0) -> Any:
-    """A row with two ones per pair of rivals."""
-    one = np.repeat(np.arange(len(rival_starts) - 1), np.diff(rival_starts))
-    pairs = np.column_stack([one, rivals])[one < rivals] + offset
-    count = len(pairs)
-    return sparse.csr_array(
-        (np.ones(2 * count), (np.repeat(np.arange(count), 2), pairs.ravel())), shape=(count, width)
+def choice_rows(model: Model, choice: Choice, columns: Integers, offset: int) -> None:
+    """Rows of budget, rivals and existing facilities.
+
+    The last variables of the model, from `offset`, are the candidates `columns`.
+    """
+    size = columns.size
+    wide = sparse.eye_array(offset + size, format="csr")[offset:]
+    fixed = choice.fixed[columns]
+    model.add(
+        sparse.csr_array((choice.cost[columns] * ~fixed)[None]) @ wide,
+        -np.inf,
+        choice.budget * (1 + 1e-12),
     )
+    if fixed.any():
+        model.add(wide[np.flatnonzero(fixed)], 1, 1)
+    one = np.repeat(np.arange(choice.cost.size), np.diff(choice.rival_starts))
+    place = np.full(choice.cost.size, -1)
+    place[columns] = np.arange(size)
+    pairs = place[np.column_stack([one, choice.rivals])[one < choice.rivals]]
+    pairs = pairs[(pairs >= 0).all(1)]
+    model.add(wide[pairs[:, 0]] + wide[pairs[:, 1]], -np.inf, 1)

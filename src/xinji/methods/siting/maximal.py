@@ -25,7 +25,7 @@ from xinji.methods.siting.cover_search import (
     open_one,
     ruin_and_recreate,
 )
-from xinji.methods.siting.exact import Model, conflict_rows, rows_of
+from xinji.methods.siting.exact import Model, choice_rows, rows_of
 from xinji.methods.siting.inputs import Choice, check_choice, check_values
 
 MOST_STEPS = 8
@@ -180,7 +180,7 @@ class _Search:
     def start(self) -> State:
         """Existing facilities open."""
         state = closed_state(self.given)
-        for each in self.choice.existing:
+        for each in self.choice.existing.tolist():
             open_one(each, self.given, state)
         return state
 
@@ -192,14 +192,14 @@ class _Search:
     def improve(self, rounds: int, begin: float, end: float) -> None:
         """Ruin and recreate from the best set."""
         state = self.start()
-        for each in np.flatnonzero(self.best & ~self.choice.fixed):
+        for each in np.flatnonzero(self.best & ~self.choice.fixed).tolist():
             open_one(each, self.given, state)
         scale = max(state.total[1], 1e-12) / max(1, int(self.best.sum()))
         chunks = max(1, rounds // CHUNK)
         for at in range(chunks if rounds else 0):
             heat = HOT * (COLD / HOT) ** (np.array([at, at + 1]) / chunks) * scale
             self.worth = ruin_and_recreate(
-                rounds // chunks, self.clock.effort.seed * 1_000_003 + at + rounds, heat[0],
+                rounds // chunks, self.clock.seed(at + rounds), heat[0],
                 heat[1], HURRY, self.choice.budget, self.given, state, self.best, self.worth,
             )  # fmt: skip
             share = begin + (end - begin) * (at + 1) / chunks
@@ -288,23 +288,5 @@ def _model(given: Instance, choice: Choice, columns: Integers, matrix: Any) -> M
             model.add(
                 sparse.hstack([*blocks, sparse.csr_array((points, columns.size))]), -np.inf, 0
             )
-    new = np.flatnonzero(~choice.fixed[columns])
-    spent = np.zeros(width)
-    spent[points * last + new] = choice.cost[columns[new]]
-    model.add(sparse.csr_array(spent[None]), -np.inf, choice.budget * (1 + 1e-12))
-    model.add(
-        conflict_rows(choice.rival_starts, choice.rivals, points * last + choice.cost.size,
-                      points * last)[:, np.r_[: points * last, points * last + columns]],
-        -np.inf, 1,
-    )  # fmt: skip
-    fixed = sparse.csr_array(
-        np.eye(columns.size)[choice.fixed[columns]]
-        if choice.fixed.any()
-        else np.zeros((0, columns.size))
-    )
-    model.add(
-        sparse.hstack([sparse.csr_array((fixed.shape[0], points * last)), fixed], format="csr"),
-        1,
-        1,
-    )
+    choice_rows(model, choice, columns, points * last)
     return model
