@@ -32,6 +32,7 @@ COMMANDS = (
     "models",
     "vision",
     "open311",
+    "coverage",
 )
 
 

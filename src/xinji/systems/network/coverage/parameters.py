@@ -21,11 +21,13 @@ class Receiver(msgspec.Struct, frozen=True):
     noise_figure_db: float
 
 
-class Carrier(msgspec.Struct, frozen=True):
+class Sending(msgspec.Struct, frozen=True):
     """How sectors send; see `xinji.methods.radio.throughput`."""
 
     load: float
     bandwidth_mhz: float
+    narrow_bandwidth_mhz: float
+    narrow_below_ghz: float
     downlink_share: float
     layers: int
 
@@ -54,27 +56,40 @@ class PlaceGrade(msgspec.Struct, frozen=True):
     sinr_db: float
 
 
-class Candidate(msgspec.Struct, frozen=True):
-    """What a new site would be. `mast_m` stands on the roof; `cost` is relative."""
+class Planning(msgspec.Struct, frozen=True):
+    """What new sites are for: weights of what is not covered, and how far apart they stand."""
 
+    open_weight: float
+    road_weight: float
+    building_weight: float
+    spacing_m: float
+
+
+class NewSite(msgspec.Struct, frozen=True):
+    """What a new site of a layer would be; `mast_m` is above a roof of `least_height_m` or more."""
+
+    type: str
     cost: float
     height_m: float = 0.0
     mast_m: float = 0.0
+    least_height_m: float = 0.0
     eirp_dbm: float = 0.0
     tilt_deg: float = 0.0
     frequency_ghz: float = 0.0
+    reach_m: float = 0.0
 
 
 class Parameters(msgspec.Struct, frozen=True):
-    """All of them. `reach` and `planning` are by type of site."""
+    """All of them. `reach` is by type of site, `candidates` by layer of candidates."""
 
     receiver: Receiver
-    network: Carrier
+    network: Sending
     reach: dict[str, float]
     covered: Covered
     indoor: Indoor
     grades: tuple[PlaceGrade, ...]
-    planning: dict[str, Candidate]
+    planning: Planning
+    candidates: dict[str, NewSite]
 
 
 def read_parameters(path: Path) -> Parameters:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from xinji.systems.network.coverage.inputs.sectors import UNKNOWN_PCI, UNKNOWN_T
 
 SECTOR = "radio-sector"
 STATION = "base-station"
+BUILDING = "building"
+POLE = "pole"
+"""A kind of another system: systems meet in the registry."""
 
 
 def _texts(values: list[str]) -> Any:
@@ -93,6 +97,50 @@ def sector_things(sectors: Sectors, source: str) -> Iterator[Thing]:
             source=source,
             in_service_since=None if since == UNKNOWN_TIME else since,
         )
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where new sites may stand and where indoor distribution is already.
+
+    Attributes:
+        poles: id, longitude, latitude of the registered poles.
+        indoor: longitude and latitude of the buildings with a 5G indoor system.
+    """
+
+    poles: tuple[tuple[str, float, float], ...]
+    indoor: tuple[tuple[float, float], ...]
+
+
+def places_of(known: Iterable[Thing]) -> Places:
+    """Poles and equipped buildings among some things."""
+    poles, indoor = [], []
+    for thing in known:
+        if thing.kind == POLE:
+            poles.append((thing.id, thing.longitude, thing.latitude))
+        elif thing.kind == BUILDING and thing.attributes.get("indoor_5g"):
+            indoor.append((thing.longitude, thing.latitude))
+    return Places(tuple(poles), tuple(indoor))
+
+
+def read_places(database: Database) -> Places:
+    """Poles and equipped buildings of the registry."""
+    query = sa.select(things).where(
+        things.c.kind.in_((POLE, BUILDING)), things.c.retired_at.is_(None)
+    )
+    with database.reading() as connection:
+        rows = connection.execute(query.order_by(things.c.id)).all()
+    return places_of(
+        Thing(
+            id=row.id,
+            kind=row.kind,
+            name=row.name,
+            longitude=row.longitude,
+            latitude=row.latitude,
+            attributes=row.attributes,
+        )
+        for row in rows
+    )
 
 
 def read_buildings(database: Database) -> Buildings:

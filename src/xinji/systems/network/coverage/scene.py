@@ -114,8 +114,8 @@ def make_scene(
         left, bottom, cell,
         int(np.ceil((top - bottom) / cell)), int(np.ceil((right - left) / cell)),
     )  # fmt: skip
-    footprints = from_polygons(_in_metres(buildings.geometries, plane), buildings.height_m)
-    ground = from_polygons(_in_metres(shapes, plane), np.ones(len(shapes)))
+    footprints = from_polygons(in_metres(buildings.geometries, plane), buildings.height_m)
+    ground = from_polygons(in_metres(shapes, plane), np.ones(len(shapes)))
     area = building_at_cells(ground, grid)
     return Scene(
         plane=plane,
@@ -129,7 +129,9 @@ def make_scene(
     )
 
 
-def _in_metres(shapes: npt.NDArray[Any], plane: LocalPlane) -> npt.NDArray[Any]:
+def in_metres(shapes: npt.NDArray[Any], plane: LocalPlane) -> npt.NDArray[Any]:
+    """Geometries in degrees as geometries in metres, valid ones."""
+
     def project(points: Floats) -> Floats:
         return np.column_stack(plane.metres(points[:, 0], points[:, 1]))
 

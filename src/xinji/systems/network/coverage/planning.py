@@ -1,0 +1,426 @@
+"""Where the next sites go: candidates, what each would cover of what is missing, the choice.
+
+A cell counts as covered by a candidate that gives it enough signal against the noise and what the
+other sites send there now. That is a covering problem; `xinji.methods.siting` solves it with a
+bound. New sites disturb each other as well, which no covering problem knows, so the chosen ones are
+put into the map and coverage is computed anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.spatial import cKDTree
+
+from xinji.methods.radio.buildings import Grid
+from xinji.methods.radio.coverage_map import Network, Radio, Scratch, empty, put_in, reach
+from xinji.methods.radio.path_loss import UMA, UMI
+from xinji.methods.siting.answer import Effort, Siting
+from xinji.methods.siting.cover import cover_of
+from xinji.methods.siting.maximal import maximal_covering
+from xinji.systems.network.coverage.changes import AddStation, NewSector, apply
+from xinji.systems.network.coverage.parameters import NewSite, Parameters
+from xinji.systems.network.coverage.prediction import Prediction
+from xinji.systems.network.coverage.scene import Scene
+from xinji.systems.network.coverage.shares import buildings_covered, shares
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+LAYERS = ("poles", "rooftops", "indoor")
+AZIMUTHS = (0.0, 120.0, 240.0)
+MOST_CANDIDATES = 20_000
+MOST_CHOSEN = 2_000
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidates:
+    """m places for a new site.
+
+    Attributes:
+        layer: one of `LAYERS`, each of shape (m,).
+        id: of the pole or building.
+        height_m: of the antennas above ground, 0 indoors.
+        building: number of the outline, -1 for poles.
+        cost: relative.
+    """
+
+    layer: npt.NDArray[np.object_]
+    id: npt.NDArray[np.object_]
+    longitude: Floats
+    latitude: Floats
+    height_m: Floats
+    building: Integers
+    cost: Floats
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The chosen sites and what they are good for.
+
+    Attributes:
+        chosen: numbers of the candidates, the most useful first.
+        siting: objective, bound, gap, gains.
+        before, after: share of the open ground covered, by operator.
+        roads_before, roads_after: the same for road metres.
+        indoor_before, indoor_after: buildings reached or with a system of their own.
+        demand: weight of all that is not covered now.
+        changes: the new outdoor stations, for a scenario, by operator.
+    """
+
+    candidates: Candidates
+    chosen: Integers
+    siting: Siting
+    demand: float
+    before: dict[str, float]
+    after: dict[str, float]
+    roads_before: dict[str, float]
+    roads_after: dict[str, float]
+    indoor_before: float
+    indoor_after: float
+    changes: dict[str, tuple[AddStation, ...]]
+
+
+def candidates_of(
+    layers: Sequence[str],
+    scene: Scene,
+    parameters: Parameters,
+    poles: Sequence[tuple[str, float, float]],
+    indoor_systems: Sequence[tuple[float, float]] = (),
+) -> Candidates:
+    """Places of the wanted layers.
+
+    Args:
+        layers: of `LAYERS`.
+        poles: id, longitude, latitude of the poles that could carry a station.
+        indoor_systems: longitude and latitude of buildings that have indoor distribution already.
+
+    Raises:
+        ValueError: an unknown layer, no place in a layer, or more than 20,000 in all.
+    """
+    parts: list[tuple[str, Any, Floats, Floats, Floats, Integers]] = []
+    outlines = scene.outlines
+    x, y = scene.footprints.x, scene.footprints.y
+    for layer in dict.fromkeys(layers):
+        if layer not in LAYERS:
+            raise ValueError(f"candidates: {layer!r} is not one of {', '.join(LAYERS)}")
+        site = parameters.candidates[layer]
+        if layer == "poles":
+            places = np.array([each[1:] for each in poles], np.float64).reshape(-1, 2)
+            ids = np.array([*(each[0] for each in poles), None], object)[:-1]
+            found = np.full(len(ids), -1)
+            parts.append(
+                (layer, ids, places[:, 0], places[:, 1], np.full(len(ids), site.height_m), found)
+            )
+        else:
+            tall = outlines.height_m >= (site.least_height_m if layer == "rooftops" else 0.0)
+            found = np.flatnonzero(tall)
+            if layer == "indoor" and len(indoor_systems):
+                found = found[~_equipped(scene, indoor_systems)[found]]
+            lon, lat = scene.plane.degrees(x[found], y[found])
+            height = outlines.height_m[found] + site.mast_m if layer == "rooftops" else 0 * lon
+            parts.append((layer, outlines.id[found], lon, lat, height, found))
+        if not len(parts[-1][1]):
+            raise ValueError(f"candidates: there are no {layer}")
+    if not parts:
+        raise ValueError("candidates: name at least one layer")
+    joined = Candidates(
+        layer=np.concatenate([np.full(len(part[1]), part[0], object) for part in parts]),
+        id=np.concatenate([part[1] for part in parts]),
+        longitude=np.concatenate([part[2] for part in parts]),
+        latitude=np.concatenate([part[3] for part in parts]),
+        height_m=np.concatenate([part[4] for part in parts]),
+        building=np.concatenate([part[5] for part in parts]).astype(np.int64),
+        cost=np.concatenate(
+            [np.full(len(part[1]), parameters.candidates[part[0]].cost) for part in parts]
+        ),
+    )
+    if len(joined) > MOST_CANDIDATES:
+        raise ValueError(f"candidates: {len(joined):,}, at most {MOST_CANDIDATES:,} are served")
+    return joined
+
+
+def _equipped(scene: Scene, places: Sequence[tuple[float, float]]) -> npt.NDArray[np.bool_]:
+    """(B) buildings that hold a place, or whose middle lies within 30 m of it."""
+    at = np.array(places, np.float64).reshape(-1, 2)
+    x, y = scene.plane.metres(at[:, 0], at[:, 1])
+    tree = cKDTree(np.column_stack([scene.footprints.x, scene.footprints.y]))
+    away, nearest = tree.query(np.column_stack([x, y]))
+    found = np.zeros(len(scene.outlines), np.bool_)
+    found[nearest[away <= np.maximum(30.0, scene.footprints.reach[nearest])]] = True
+    return found
+
+
+def plan(
+    predictions: Sequence[Prediction],
+    candidates: Candidates,
+    *,
+    count: int | None = None,
+    budget: float | None = None,
+    indoor_systems: Sequence[tuple[float, float]] = (),
+    effort: Effort | None = None,
+    progress: Progress | None = None,
+) -> Plan:
+    """Choose the sites that cover the most of what the operators miss.
+
+    Args:
+        predictions: of the operators that would share the new sites; one ground.
+        candidates: where sites could stand.
+        count: how many, or
+        budget: what they may cost together.
+        indoor_systems: as in `candidates_of`.
+        effort: of the search.
+        progress: told after every few candidates; it may raise to end the work.
+
+    Raises:
+        ValueError: count or budget out of range; nothing is missing.
+    """
+    if not predictions:
+        raise ValueError("operators: at least one is asked for")
+    if count is not None and not 1 <= count <= MOST_CHOSEN:
+        raise ValueError(f"count: from 1 to {MOST_CHOSEN:,}")
+    scene, parameters = predictions[0].scene, predictions[0].parameters
+    inside = np.any([buildings_covered(each) for each in predictions], axis=0)
+    inside |= _equipped(scene, indoor_systems)
+    weights, missing = _demand(predictions, inside)
+    if not weights.sum() > 0:
+        raise ValueError("nothing is missing: every place is covered already")
+    matrix = _who_covers_what(predictions, candidates, missing, progress)
+    siting = maximal_covering(
+        cover_of(matrix),
+        weights,
+        count,
+        budget=budget,
+        costs=candidates.cost if budget is not None else None,
+        conflicts=_too_near(candidates, scene, parameters.planning.spacing_m),
+        effort=effort,
+    )
+    changes = {
+        each.operator: tuple(
+            _station(candidates, int(at), parameters, each.operator, each)
+            for at in siting.chosen
+            if candidates.layer[at] != "indoor"
+        )
+        for each in predictions
+    }
+    after = []
+    for each in predictions:
+        moved = each
+        for change in changes[each.operator]:
+            moved = apply(moved, change)
+        after.append(moved)
+    equipped = inside | np.any([buildings_covered(each) for each in after], axis=0)
+    equipped[candidates.building[siting.chosen[candidates.layer[siting.chosen] == "indoor"]]] = True
+    first = {each.operator: shares(each)[""] for each in predictions}
+    last = {each.operator: shares(each)[""] for each in after}
+    return Plan(
+        candidates=candidates,
+        chosen=siting.chosen,
+        siting=siting,
+        demand=float(weights.sum()),
+        before={name: share.outdoor or 0.0 for name, share in first.items()},
+        after={name: share.outdoor or 0.0 for name, share in last.items()},
+        roads_before={name: share.road or 0.0 for name, share in first.items()},
+        roads_after={name: share.road or 0.0 for name, share in last.items()},
+        indoor_before=float(inside.mean()) if len(inside) else 0.0,
+        indoor_after=float(equipped.mean()) if len(equipped) else 0.0,
+        changes=changes,
+    )
+
+
+def _demand(
+    predictions: Sequence[Prediction], inside: npt.NDArray[np.bool_]
+) -> tuple[Floats, list[Integers]]:
+    """Weights of all points of demand, and for each operator the number of each cell's point.
+
+    Points are the cells that an operator does not cover, operator after operator, then the
+    buildings that none reaches.
+    """
+    scene, planning = predictions[0].scene, predictions[0].parameters.planning
+    area = scene.grid.cell**2 / 100.0
+    each_cell = np.where(scene.open_cells, planning.open_weight * area, 0.0).ravel()
+    np.add.at(each_cell, scene.road_cells, planning.road_weight * scene.grid.cell / 10.0)
+    weights, numbers, begin = [], [], 0
+    for prediction in predictions:
+        open_ = (each_cell > 0) & ~prediction.covered.ravel()
+        number = np.full(len(each_cell), -1, np.int64)
+        number[open_] = begin + np.arange(open_.sum())
+        begin += int(open_.sum())
+        numbers.append(number)
+        weights.append(each_cell[open_])
+    dark = np.full(len(inside), -1, np.int64)
+    dark[~inside] = begin + np.arange((~inside).sum())
+    numbers.append(dark)
+    weights.append(np.full(int((~inside).sum()), planning.building_weight))
+    return np.concatenate(weights), numbers
+
+
+def _who_covers_what(
+    predictions: Sequence[Prediction],
+    candidates: Candidates,
+    missing: list[Integers],
+    progress: Progress | None,
+) -> Any:
+    """Sparse (points, candidates): 1 where a candidate would cover a point."""
+    scene, parameters = predictions[0].scene, predictions[0].parameters
+    points = 1 + max((int(each.max(initial=-1)) for each in missing), default=-1)
+    limit = parameters.covered
+    disturbance = [_disturbance(each, parameters) for each in predictions]
+    rows: list[Integers] = []
+    columns: list[Integers] = []
+    for at in range(len(candidates)):
+        if progress is not None and at % 20 == 0:
+            progress(at, len(candidates))
+        if candidates.layer[at] == "indoor":
+            building = missing[-1][candidates.building[at]]
+            found = [np.array([building])] if building >= 0 else []
+        else:
+            cells, power = _signal(scene, candidates, at, parameters)
+            strong = power >= 10 ** (limit.rsrp_dbm / 10)
+            cells, power = cells[strong], power[strong]
+            found = []
+            for number, others in zip(missing[:-1], disturbance, strict=True):
+                served = number[cells]
+                clear = power >= 10 ** (limit.sinr_db / 10) * others[cells]
+                found.append(served[(served >= 0) & clear])
+        for part in found:
+            rows.append(part)
+            columns.append(np.full(len(part), at))
+    return sparse.csc_array(
+        (
+            np.ones(sum(map(len, rows))),
+            (np.concatenate(rows or [np.empty(0, np.int64)]),
+             np.concatenate(columns or [np.empty(0, np.int64)])),
+        ),
+        shape=(points, len(candidates)),
+    )  # fmt: skip
+
+
+def _disturbance(prediction: Prediction, parameters: Parameters) -> Floats:
+    """(cells) mW of noise and of what the sites of the new site's carrier send."""
+    ghz = parameters.candidates["poles"].frequency_ghz
+    near = min(prediction.layers, key=lambda layer: abs(layer.radio.ghz - ghz), default=None)
+    if near is None:
+        return np.full(prediction.scene.grid.rows * prediction.scene.grid.columns, 1e-12)
+    noise = 10 ** (near.radio.noise_dbm / 10)
+    return np.asarray(near.map.total.ravel() + noise)
+
+
+def _signal(
+    scene: Scene, candidates: Candidates, at: int, parameters: Parameters
+) -> tuple[Integers, Floats]:
+    """Flat cells within reach of a candidate and the mW of its strongest sector there."""
+    site = parameters.candidates[str(candidates.layer[at])]
+    x, y = scene.plane.metres(candidates.longitude[at], candidates.latitude[at])
+    radio = Radio(
+        ghz=site.frequency_ghz,
+        receiver=parameters.receiver.height_m,
+        radius=site.reach_m,
+        noise_figure_db=parameters.receiver.noise_figure_db,
+    )
+    sectors = len(AZIMUTHS)
+    network = Network(
+        x=np.array([float(x)]),
+        y=np.array([float(y)]),
+        height=np.array([float(candidates.height_m[at])]),
+        model=np.array([UMI if site.type == "pole" else UMA], np.int32),
+        site=np.zeros(sectors, np.int32),
+        azimuth=np.array(AZIMUTHS),
+        tilt=np.full(sectors, site.tilt_deg),
+        power_dbm=np.full(sectors, site.eirp_dbm - radio.antenna.gain_dbi),
+        load=np.ones(sectors),
+    )
+    row, column, end_row, end_column = reach(network, radio, scene.grid, 0)
+    if row >= end_row or column >= end_column:
+        return np.empty(0, np.int64), np.empty(0)
+    cell = scene.grid.cell
+    part = Grid(
+        scene.grid.west + column * cell, scene.grid.south + row * cell, cell,
+        end_row - row, end_column - column,
+    )  # fmt: skip
+    window = empty(part)
+    put_in(window, network, scene.footprints, radio, 0, Scratch(part, radio.radius))
+    numbers = np.arange(row, end_row)[:, None] * scene.grid.columns + np.arange(column, end_column)
+    seen = window.best > 0
+    return numbers[seen], window.best[seen].astype(np.float64)
+
+
+def _too_near(candidates: Candidates, scene: Scene, spacing: float) -> Any:
+    """Pairs of outdoor candidates nearer than the spacing."""
+    outdoor = np.flatnonzero(candidates.layer != "indoor")
+    if spacing <= 0 or len(outdoor) < 2:
+        return None
+    x, y = scene.plane.metres(candidates.longitude[outdoor], candidates.latitude[outdoor])
+    pairs = cKDTree(np.column_stack([x, y])).query_pairs(spacing, output_type="ndarray")
+    return outdoor[pairs] if len(pairs) else None
+
+
+def _station(
+    candidates: Candidates, at: int, parameters: Parameters, operator: str, near: Prediction
+) -> AddStation:
+    site: NewSite = parameters.candidates[str(candidates.layer[at])]
+    # on the operator's own carrier, the one nearest to what the layer is meant for
+    ghz = min(
+        (layer.radio.ghz for layer in near.layers),
+        key=lambda each: abs(each - site.frequency_ghz),
+        default=site.frequency_ghz,
+    )
+    sector = NewSector(
+        azimuth_deg=0.0, tilt_deg=site.tilt_deg, eirp_dbm=site.eirp_dbm, frequency_ghz=ghz
+    )
+    return AddStation(
+        station=f"new:{operator}:{candidates.id[at]}"[:100],
+        type="pole" if site.type == "pole" else "macro",
+        longitude=float(candidates.longitude[at]),
+        latitude=float(candidates.latitude[at]),
+        height_m=float(candidates.height_m[at]),
+        sectors=tuple(msgspec.structs.replace(sector, azimuth_deg=azimuth) for azimuth in AZIMUTHS),
+        mounted_on=str(candidates.id[at])[:128],
+    )
+
+
+def plan_item(found: Plan) -> dict[str, Any]:
+    """A plan as JSON: shares in per cent, sites in order of use."""
+    candidates, siting = found.candidates, found.siting
+
+    def percent(values: dict[str, float]) -> dict[str, float]:
+        return {name: round(100 * value, 3) for name, value in values.items()}
+
+    return {
+        "objective": round(siting.objective, 3),
+        "bound": round(siting.bound, 3),
+        "gap": round(siting.gap, 6),
+        "how": siting.how,
+        "demand": round(found.demand, 3),
+        "candidates": len(candidates),
+        "cost": round(float(candidates.cost[found.chosen].sum()), 3),
+        "coverage_before": percent(found.before),
+        "coverage_after": percent(found.after),
+        "roads_before": percent(found.roads_before),
+        "roads_after": percent(found.roads_after),
+        "indoor_before": round(100 * found.indoor_before, 3),
+        "indoor_after": round(100 * found.indoor_after, 3),
+        "sites": [
+            {
+                "layer": str(candidates.layer[at]),
+                "id": str(candidates.id[at]),
+                "longitude": round(float(candidates.longitude[at]), 6),
+                "latitude": round(float(candidates.latitude[at]), 6),
+                "height_m": round(float(candidates.height_m[at]), 1),
+                "cost": float(candidates.cost[at]),
+                "gain": round(float(gain), 3),
+            }
+            for at, gain in zip(found.chosen.tolist(), siting.gains.tolist(), strict=True)
+        ],
+    }

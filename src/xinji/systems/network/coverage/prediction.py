@@ -1,0 +1,223 @@
+"""The radio map of an operator: its carriers computed apart, the strongest one serving."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from xinji.methods.radio.coverage_map import (
+    CoverageMap,
+    Network,
+    Radio,
+    compute,
+    empty,
+    rsrp,
+    sinr,
+)
+from xinji.methods.radio.path_loss import UMA, UMI
+from xinji.methods.radio.throughput import Carrier, rate
+from xinji.systems.network.coverage.inputs.sectors import Sectors
+from xinji.systems.network.coverage.parameters import Parameters
+from xinji.systems.network.coverage.scene import Scene
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+CARRIER_STEP_GHZ = 0.05
+"""Sectors whose carrier centres are nearer than this share a carrier and disturb each other."""
+
+Progress = Callable[[int, int], None]
+"""Sites done and sites in all; raises to end the work."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One carrier of an operator.
+
+    Attributes:
+        rows: (S) the sectors' numbers among the operator's.
+        stations: (N) ids of the sites, in the order of `network`.
+    """
+
+    radio: Radio
+    network: Network
+    rows: Integers
+    stations: tuple[str, ...]
+    map: CoverageMap
+
+    @property
+    def pairs(self) -> int:
+        """Site-cells that a whole computation of the layer looks at."""
+        grid, reach = self.map.grid, self.radio.radius
+        x, y = grid.centres()
+        found = 0
+        for sx, sy in zip(self.network.x, self.network.y, strict=True):
+            half = np.sqrt(np.maximum(reach**2 - (y - sy) ** 2, 0))
+            inside = np.searchsorted(x, sx + half) - np.searchsorted(x, sx - half)
+            found += int(inside[half > 0].sum())
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """What an operator's outdoor sectors give; every map is (rows, columns).
+
+    Attributes:
+        sectors: of the operator, outdoor ones only.
+        rsrp: dBm of the serving sector, -inf where nothing reaches.
+        sinr: dB of the serving sector.
+        server: number of the serving sector in `sectors`, -1 for none.
+        rate_mbps: what a user alone would get from the serving carrier at the network's load.
+    """
+
+    operator: str
+    scene: Scene
+    parameters: Parameters
+    sectors: Sectors
+    layers: tuple[Layer, ...]
+
+    @cached_property
+    def serving_layer(self) -> npt.NDArray[np.int64]:
+        """(rows, columns) number of the carrier with the strongest sector."""
+        if not self.layers:
+            return np.zeros(self.scene.grid.shape, np.int64)
+        return np.argmax(np.stack([layer.map.best for layer in self.layers]), axis=0)
+
+    def _of_serving(self, values: Iterable[Floats], none: float) -> Floats:
+        found = list(values)
+        if not found:
+            return np.full(self.scene.grid.shape, none)
+        if len(found) == 1:
+            return found[0]
+        return np.take_along_axis(np.stack(found), self.serving_layer[None], axis=0)[0]
+
+    @cached_property
+    def rsrp(self) -> Floats:
+        """See `Prediction`."""
+        return self._of_serving((rsrp(layer.map) for layer in self.layers), -math.inf)
+
+    @cached_property
+    def sinr(self) -> Floats:
+        """See `Prediction`."""
+        each = (sinr(layer.map, layer.network, layer.radio) for layer in self.layers)
+        return self._of_serving(each, -math.inf)
+
+    @cached_property
+    def server(self) -> Integers:
+        """See `Prediction`."""
+        each = []
+        for layer in self.layers:
+            best = layer.map.best_sector
+            each.append(np.where(best >= 0, np.append(layer.rows, -1)[best], -1).astype(float))
+        return self._of_serving(each, -1.0).astype(np.int64)
+
+    @cached_property
+    def rate_mbps(self) -> Floats:
+        """See `Prediction`."""
+        assumed, each = self.parameters.network, []
+        for layer in self.layers:
+            wide = layer.radio.ghz >= assumed.narrow_below_ghz
+            carrier = Carrier(
+                bandwidth_mhz=assumed.bandwidth_mhz if wide else assumed.narrow_bandwidth_mhz,
+                downlink=assumed.downlink_share if wide else 1.0,
+                layers=assumed.layers,
+            )
+            each.append(rate(sinr(layer.map, layer.network, layer.radio), carrier, assumed.load))
+        return self._of_serving(each, 0.0)
+
+    @cached_property
+    def covered(self) -> npt.NDArray[np.bool_]:
+        """(rows, columns): both thresholds are reached."""
+        limit = self.parameters.covered
+        return (self.rsrp >= limit.rsrp_dbm) & (self.sinr >= limit.sinr_db)
+
+
+def layer_of(sectors: Sectors, rows: Integers, scene: Scene, parameters: Parameters) -> Layer:
+    """One carrier with an empty map. `rows` number the sectors that send on it."""
+    order = rows[np.argsort(sectors.station_id[rows].astype(str), kind="stable")]
+    stations, site = np.unique(sectors.station_id[order].astype(str), return_inverse=True)
+    first = order[np.searchsorted(site, np.arange(len(stations)))]
+    x, y = scene.plane.metres(sectors.longitude[first], sectors.latitude[first])
+    radio = Radio(
+        ghz=float(np.median(sectors.frequency_ghz[rows])),
+        receiver=parameters.receiver.height_m,
+        radius=parameters.reach["macro"],
+        noise_figure_db=parameters.receiver.noise_figure_db,
+    )
+    network = Network(
+        x=x,
+        y=y,
+        height=np.maximum.reduceat(
+            sectors.height_m[order], np.searchsorted(site, np.arange(len(stations)))
+        ),
+        model=np.where(sectors.type[first] == "pole", UMI, UMA).astype(np.int32),
+        site=site.astype(np.int32),
+        azimuth=sectors.azimuth_deg[order],
+        tilt=sectors.tilt_deg[order],
+        power_dbm=sectors.eirp_dbm[order] - radio.antenna.gain_dbi,
+        load=np.full(len(order), parameters.network.load),
+    )
+    return Layer(
+        radio=radio,
+        network=network,
+        rows=order,
+        stations=tuple(stations.tolist()),
+        map=empty(scene.grid),
+    )
+
+
+def carriers_of(sectors: Sectors) -> list[Integers]:
+    """Row numbers of the outdoor sectors, by carrier, lowest frequency first."""
+    outdoor = np.flatnonzero(sectors.type != "indoor")
+    order = outdoor[np.argsort(sectors.frequency_ghz[outdoor], kind="stable")]
+    breaks = np.flatnonzero(np.diff(sectors.frequency_ghz[order]) > CARRIER_STEP_GHZ) + 1
+    return [part for part in np.split(order, breaks) if len(part)]
+
+
+def predict(
+    operator: str,
+    sectors: Sectors,
+    scene: Scene,
+    parameters: Parameters,
+    *,
+    progress: Progress | None = None,
+    threads: int | None = None,
+) -> Prediction:
+    """The map of one operator, from all of its outdoor sectors.
+
+    Args:
+        operator: whose; sectors of others are left out.
+        sectors: of the whole district.
+        scene, parameters: ground and assumptions.
+        progress: told after every few sites; it may raise to end the work.
+        threads: default one for every core.
+
+    Raises:
+        ValueError: a sector that cannot be computed; names the field.
+    """
+    own = sectors.take(np.flatnonzero((sectors.operator == operator) & (sectors.type != "indoor")))
+    blank = [layer_of(own, rows, scene, parameters) for rows in carriers_of(own)]
+    total = sum(len(layer.stations) for layer in blank)
+    done = 0
+    layers = []
+    for layer in blank:
+        share = len(layer.stations)
+
+        def tell(part: float, before: int = done, share: int = share) -> None:
+            if progress is not None:
+                progress(before + round(part * share), total)
+
+        computed = compute(
+            layer.network, scene.footprints, scene.grid, layer.radio, threads=threads, progress=tell
+        )
+        layers.append(dataclasses.replace(layer, map=computed))
+        done += share
+    return Prediction(
+        operator=operator, scene=scene, parameters=parameters, sectors=own, layers=tuple(layers)
+    )
