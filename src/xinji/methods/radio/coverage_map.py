@@ -294,19 +294,26 @@ def _merge(into: CoverageMap, other: CoverageMap) -> None:
     np.add(into.total, other.total, out=into.total)
 
 
-def rsrp(result: CoverageMap) -> Float64:
-    """(rows, columns) dBm of the strongest sector; -inf where nothing reaches."""
+def rsrp(result: CoverageMap, loss: ArrayLike = 0.0) -> Float64:
+    """(rows, columns) dBm of the strongest sector; -inf where nothing reaches.
+
+    `loss` in dB comes on top (`indoors.indoor_loss`).
+    """
     with np.errstate(divide="ignore"):
-        return 10 * np.log10(result.best.astype(np.float64))
+        return np.asarray(10 * np.log10(result.best.astype(np.float64)) - np.asarray(loss))
 
 
-def sinr(result: CoverageMap, network: Network, radio: Radio) -> Float64:
-    """(rows, columns) dB of the strongest sector: P / (noise + sum of load x P of all others)."""
+def sinr(result: CoverageMap, network: Network, radio: Radio, loss: ArrayLike = 0.0) -> Float64:
+    """(rows, columns) dB of the strongest sector: P / (noise + sum of load x P of all others).
+
+    `loss` in dB weakens all of them alike (`indoors.indoor_loss`).
+    """
     own = np.where(result.best_sector >= 0, np.append(network.load, 0.0)[result.best_sector], 0.0)
     best = result.best.astype(np.float64)
     others = np.maximum(result.total - own * best, 0.0)
     with np.errstate(divide="ignore"):
-        return 10 * np.log10(best / (others + 10 ** (radio.noise_dbm / 10)))
+        noise = 10 ** ((radio.noise_dbm + np.asarray(loss, np.float64)) / 10)
+        return np.asarray(10 * np.log10(best / (others + noise)))
 
 
 def reach(network: Network, radio: Radio, grid: Grid, site: int) -> Rectangle:
