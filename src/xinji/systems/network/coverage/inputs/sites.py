@@ -16,17 +16,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
-import shapely
 from shapely.geometry.base import BaseGeometry
 
-from xinji.methods.geodesy import DATUMS, metres_between, to_wgs84
+from xinji.methods.geodesy import DATUMS, metres_between
 from xinji.systems.network.coverage.inputs import carriers
 from xinji.systems.network.coverage.inputs.checked_block import CheckedBlock
 from xinji.systems.network.coverage.inputs.datum import (
     CONFIDENT,
     guess_datum,
-    likely_datum_of_outsiders,
 )
+from xinji.systems.network.coverage.inputs.places import placed
 from xinji.systems.network.coverage.inputs.report import (
     ImportReport,
     UnreadableError,
@@ -155,7 +154,7 @@ def _sectors_of(
     indoor = kind == "indoor"
     for field, values in zip(("longitude", "latitude"), places, strict=True):
         checked.require(values, field)
-    longitude, latitude = _inside(checked, places, outline, datum)
+    longitude, latitude = placed(checked, places, outline, datum)
     frequency = _frequency(checked)
     azimuth = checked.needed_number("azimuth_deg", indoor)
     pci = checked.number("pci")
@@ -179,33 +178,6 @@ def _sectors_of(
         "row": checked.rows,
     }
     return {name: column[~checked.bad] for name, column in columns.items()}
-
-
-def _inside(
-    checked: CheckedBlock, places: tuple[Floats, Floats], outline: BaseGeometry | None, datum: str
-) -> tuple[Floats, Floats]:
-    """Places in WGS-84; those outside the outline are refused, with a guess at the reason."""
-    longitude, latitude = to_wgs84(datum, *places)
-    if outline is None:
-        return longitude, latitude
-    shapely.prepare(outline)
-    known = np.isfinite(longitude) & np.isfinite(latitude)
-    outside = known & ~shapely.contains_xy(outline, longitude, latitude)
-    if outside.any():
-        hints = np.full(len(longitude), "", dtype=object)
-        hints[outside] = likely_datum_of_outsiders(
-            places[0][outside], places[1][outside], outline, datum
-        )
-        shown = np.empty(len(longitude), dtype=object)
-        shown[:] = list(zip(places[0].tolist(), places[1].tolist(), strict=True))
-        for hint in sorted(set(hints[outside].tolist())):
-            checked.refuse(
-                outside & (hints == hint),
-                "longitude, latitude",
-                f"inside the district{hint}",
-                shown,
-            )
-    return longitude, latitude
 
 
 def _frequency(checked: CheckedBlock) -> Floats:
