@@ -28,8 +28,10 @@ from benchmarks import (
     http_ingest,
     lifecycles,
     mqtt,
+    radio,
     recheck,
     rules,
+    siting,
     store,
     text_routing,
     vision,
@@ -50,6 +52,8 @@ WORKS = {
     "text": text_routing.measure,
     "lifecycles": lifecycles.measure,
     "vision": vision.measure,
+    "radio": radio.measure,
+    "siting": siting.measure,
 }
 
 

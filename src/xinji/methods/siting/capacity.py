@@ -180,9 +180,9 @@ def _solve(
         -np.inf, 0,
     )  # fmt: skip
     # a closed facility serves nobody: implied by the rows above, but stronger one by one
-    both = np.concatenate([flow, pairs + at])
+    values, places = np.concatenate([ones, -limit]), np.concatenate([flow, pairs + at])
     model.add(
-        sparse.csr_array((np.concatenate([ones, -limit]), (np.tile(flow, 2), both)), (pairs, width)),
+        sparse.csr_array((values, (np.tile(flow, 2), places)), (pairs, width)),
         -np.inf, 0,
     )  # fmt: skip
     choice_rows(model, choice, columns, pairs)

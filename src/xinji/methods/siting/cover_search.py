@@ -151,8 +151,14 @@ def fill(budget: float, by_cost: float, hurry: float, given: Instance, state: St
     """
     opened = np.empty(len(given.cost), np.int64)
     size = 0
+    least = np.inf
+    for j in range(len(given.cost)):
+        if given.allowed[j]:
+            least = min(least, given.cost[j])
     while True:
         best, most, left = -1, 0.0, budget + SLACK - state.total[2]
+        if least > left:
+            return opened[:size].copy()
         for j in range(len(given.cost)):
             value = state.gain[j]
             if value <= 0.0:

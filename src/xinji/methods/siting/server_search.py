@@ -137,8 +137,14 @@ def fill_servers(
     """Open the best that fits until nothing fits or gains; as `cover_search.fill`."""
     opened = np.empty(len(given.cost), np.int64)
     size = 0
+    least = np.inf
+    for j in range(len(given.cost)):
+        if given.allowed[j]:
+            least = min(least, given.cost[j])
     while True:
         best, most, left = -1, 1e-9, budget + SLACK - state.total[1]
+        if least > left:
+            return opened[:size].copy()
         for j in range(len(given.cost)):
             value = state.gain[j]
             if by_cost:
