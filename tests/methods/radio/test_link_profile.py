@@ -22,7 +22,9 @@ def test_by_hand():
     assert profile.depth == pytest.approx(4) and not profile.in_sight
     # the receiver in the last building is taken as outside of it
     inside = link_profile(buildings, (0, 0, 41.5), (62, 0, 1.5))
-    assert inside.in_sight and len(inside.crossings) == 2
+    assert [each.building for each in inside.crossings] == [1, 1]
+    # the line is below 18 m from 62 x 23.5 / 40 m on
+    assert inside.depth == pytest.approx(40 - 62 * 23.5 / 40)
     assert link_profile(buildings, (0, 0, 41.5), (0, 0, 1.5)).in_sight
     with pytest.raises(ValueError, match="above receivers"):
         link_profile(buildings, (0, 0, 1.0), (5, 5, 1.5))
