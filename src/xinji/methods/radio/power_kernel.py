@@ -28,13 +28,13 @@ LEAST_SQUARE = np.float32(0.25)
 ADD, TAKE_OUT = 0, 1
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def place_of(square):
     """Index into the distance table (before interpolation) of a squared distance in m2."""
     return math.floor(math.log2(square) * STEPS) + 127 * STEPS - FIRST + 1
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def distance_tables(path, vertical, count, model, station, receiver, ghz, tilts, widths, limits):
     """Fill path (2, count): gain in sight and not; vertical (sectors, count): of the cut."""
     for at in range(count):
@@ -54,7 +54,7 @@ def distance_tables(path, vertical, count, model, station, receiver, ghz, tilts,
                 vertical[sector, at] = 10.0 ** (0.1 * down)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def direction_tables(horizontal, azimuths, width, limit):
     """Fill (sectors, TURN + 2): gain of the horizontal cut by direction (see `add_site`)."""
     for at in range(TURN + 2):
@@ -71,7 +71,7 @@ def direction_tables(horizontal, azimuths, width, limit):
             horizontal[sector, at] = 10.0 ** (0.1 * across)
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz", "arcp"})
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz", "arcp"})
 def _row(
     count, begin, ox, y, cell, hidden, path, east, bits, square, place, part, turn, share, gain
 ):  # fmt: skip
@@ -102,7 +102,7 @@ def _row(
         gain[at] = low + part[at] * (path[k + 1] - low)
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz", "arcp"})
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz", "arcp"})
 def _sector(
     count, sector, power, floor, load, vertical, horizontal,
     place, part, turn, share, gain, strongest, which, total,
@@ -119,7 +119,7 @@ def _sector(
         strongest[at] = max(here, strongest[at])
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _add_row(count, strongest, which, total, best, best_sector, second, second_sector, sum_):
     for at in range(count):
         new, old, other = strongest[at], best[at], second[at]
@@ -133,7 +133,7 @@ def _add_row(count, strongest, which, total, best, best_sector, second, second_s
         sum_[at] += total[at]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _take_out_row(
     count, total, low, high, best, best_sector, second, second_sector, sum_, stale
 ):  # fmt: skip
@@ -149,7 +149,7 @@ def _take_out_row(
         second[at], second_sector[at] = 0.0, -1
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def add_site(
     mode, x, y, height, model, radius, receiver, ghz,
     low, azimuths, tilts, powers, loads,

@@ -54,7 +54,7 @@ class Window:
     depth: NDArray[np.float32] | None
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def window_of(x, y, radius, west, south, cell, rows, columns):
     """(row, column, end row, end column) of the cells whose centres can lie within the radius."""
     row = max(0, math.ceil((y - radius - south) / cell - 0.5))
@@ -64,7 +64,7 @@ def window_of(x, y, radius, west, south, cell, rows, columns):
     return row, column, max(row, end_row), max(column, end_column)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def disc_rows(left, right, rows, columns, ox, oy, radius):
     """Fill (left, right): for each row the first and last column within `radius` cells."""
     for row in range(rows):
@@ -78,7 +78,7 @@ def disc_rows(left, right, rows, columns, ox, oy, radius):
         right[row] = min(columns - 1, math.floor(ox + half))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _rows_of(ax, ay, bx, by, far, radius):
     """Least and most y of the quadrilateral, or of the wedge cut by the disc if far is 0."""
     low, high = min(ay, by), max(ay, by)
@@ -95,7 +95,7 @@ def _rows_of(ax, ay, bx, by, far, radius):
     return max(low, -radius), min(high, radius)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def cast_shadows(
     hidden, depth, with_depth, left, right, rows, columns, ox, oy, west, south, cell, radius,
     station, receiver, terrain, with_terrain,
@@ -120,7 +120,7 @@ def cast_shadows(
         outer = radius + reach[building]
         if away_x * away_x + away_y * away_y > outer * outer:
             continue
-        share = max(0.0, (station - top) / (station - lowest))
+        share = (station - top) / (station - lowest) if station > top else 0.0
         for e in range(first[building], first[building + 1]):
             ax, ay = (x1[e] - sx) * inverse, (y1[e] - sy) * inverse
             bx, by = (x2[e] - sx) * inverse, (y2[e] - sy) * inverse
