@@ -352,16 +352,21 @@ def _without_repeats(
 
 
 def _doubt_jumps(tests: DriveTests, rows: Integers, report: ImportReport) -> None:
-    """Places that no vehicle reaches from the place before."""
+    """Places that no vehicle reaches from the last other place of its run."""
     if len(tests) < 2:
         return
     lon, lat = tests.longitude, tests.latitude
-    away = metres_between(lon[1:], lat[1:], lon[:-1], lat[:-1])
-    seconds = np.maximum(np.diff(tests.time) / 1e6, 1.0)
+    fresh = np.ones(len(tests), dtype=np.bool_)
+    fresh[1:] = (np.diff(lon) != 0) | (np.diff(lat) != 0) | (tests.run[1:] != tests.run[:-1])
+    # a receiver repeats a place until it has a new one, so the time counts from the last new one
+    at = np.flatnonzero(fresh)
+    same = tests.run[at[1:]] == tests.run[at[:-1]]
+    away = metres_between(lon[at[1:]], lat[at[1:]], lon[at[:-1]], lat[at[:-1]])
+    seconds = np.maximum(np.abs(np.diff(tests.time[at])) / 1e6, 1.0)
     jump = np.zeros(len(tests), dtype=np.bool_)
-    jump[1:] = (tests.run[1:] == tests.run[:-1]) & (away > FASTEST_M_S * seconds)
-    values = np.concatenate([[0.0], np.round(away)])
-    rule = f"at most {FASTEST_M_S:g} m/s from the row before"
+    values = np.zeros(len(tests))
+    jump[at[1:]], values[at[1:]] = same & (away > FASTEST_M_S * seconds), np.round(away)
+    rule = f"at most {FASTEST_M_S:g} m/s from the place before"
     report.doubt_rows(jump, rows, "longitude, latitude", rule, values)
 
 
