@@ -149,12 +149,11 @@ def _readable(shapes: Objects, rows: Numbers, report: ImportReport) -> Mask:
     long = ~none & ~other & (counts > MOST_POINTS)
     report.fault_rows(long, rows, "geometry", f"at most {MOST_POINTS} positions", counts)
     good = ~(none | other | empty | long)
-    bounds = shapely.bounds(shapes)
-    # bounds pass over NaN, the sum of the coordinates does not
-    finite = np.ones(len(shapes), dtype=np.bool_)
+    # the positions themselves: bounds know neither holes nor NaN
     points, of = shapely.get_coordinates(shapes, return_index=True)
-    finite[of[~np.isfinite(points).all(axis=1)]] = False
-    far = good & (~finite | (np.abs(bounds) > 180).any(axis=1))
+    near = np.ones(len(shapes), dtype=np.bool_)
+    near[of[~(np.abs(points) <= 180).all(axis=1)]] = False
+    far = good & ~near
     report.fault_rows(far, rows, "geometry", "degrees of longitude and latitude")
     return np.asarray(good & ~far, dtype=np.bool_)
 
@@ -170,7 +169,9 @@ def _inside(
     """Buildings whose middle lies inside the outline; the others are refused with a hint."""
     if outline is None or not len(shapes):
         return np.ones(len(shapes), dtype=np.bool_)
-    middles = shapely.get_coordinates(shapely.centroid(shapes))
+    # not the centroid: that of a polygon that crosses itself may lie anywhere
+    bounds = shapely.bounds(shapes)
+    middles = (bounds[:, :2] + bounds[:, 2:]) / 2
     lon, lat = middles[:, 0], middles[:, 1]
     report.datum = guess_datum(lon, lat, outline, roads, ROAD_M, avoided=True)
     inside = np.asarray(shapely.contains_xy(outline, *to_wgs84(datum, lon, lat)), dtype=np.bool_)

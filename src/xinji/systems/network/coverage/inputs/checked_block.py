@@ -18,6 +18,7 @@ from xinji.systems.network.coverage.inputs.site_columns import DATE_FORMS, LIMIT
 from xinji.systems.network.coverage.inputs.tables import Block
 
 LONGEST_TEXT = 200
+_LARGEST = 1e6
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
 
 
@@ -87,6 +88,8 @@ class CheckedBlock:
         if field in LIMITS:
             low, high, rule = LIMITS[field]
             self.refuse((values < low) | (values > high), field, rule, values)
+            # refused rows are still computed with, and must not overflow
+            values = np.where(np.abs(values) > _LARGEST, np.nan, values)
         return values
 
     def needed_number(self, field: str, spared: npt.NDArray[np.bool_] | None = None) -> Floats:

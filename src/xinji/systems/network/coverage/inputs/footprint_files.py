@@ -79,9 +79,10 @@ def _geojson(data: bytes) -> Features:
     name = (document.crs or {}).get("properties", {}).get("name", "")
     code = _code(str(name)) if name else WGS84
     geometries = np.empty(len(document.features), dtype=object)
-    geometries[:] = shapely.from_geojson(
-        [bytes(feature.geometry).decode() for feature in document.features], on_invalid="ignore"
-    )
+    texts = [bytes(feature.geometry).decode(errors="replace") for feature in document.features]
+    # numbers beyond a double become infinite and are refused with their feature
+    with np.errstate(all="ignore"):
+        geometries[:] = shapely.from_geojson(texts, on_invalid="ignore")
     properties = [
         (feature.properties or {}) | ({} if feature.id is None else {"id": feature.id})
         for feature in document.features

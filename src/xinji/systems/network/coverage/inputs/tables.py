@@ -84,6 +84,8 @@ def _blocks(rows: Iterator[list[str]], fields: Mapping[Heading, str]) -> Iterato
     if head is None:
         raise UnreadableError("no head line")
     names = [fields.get(Heading.of(text), "") for text in head]
+    if not any(names):
+        raise UnreadableError(f"no known heading in the head line: {', '.join(head)[:200]}")
     for name in set(names) - {""}:
         if names.count(name) > 1:
             twice = [text for text, known in zip(head, names, strict=True) if known == name]
