@@ -164,6 +164,7 @@ async def _simulator(
         *("--faults-per-hour", str(arguments.faults_per_hour)),
         *("--history-days", str(history)),
         "--house-clock",
+        "--coverage",
         *("--truth", str(Path(arguments.data) / TRUTH_FILE)),
         env=environment,
         stdout=asyncio.subprocess.DEVNULL,

@@ -43,6 +43,9 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--house-clock", action="store_true", help="run by the house's clock, at its speed"
     )
+    parser.add_argument(
+        "--coverage", action="store_true", help="bring the radio network too, ask for its maps"
+    )
     parser.add_argument("--history-days", type=float, default=0.0, help="send history first")
 
 
@@ -79,6 +82,7 @@ async def _simulate(arguments: argparse.Namespace) -> dict[str, Any] | None:
             backfill_days=arguments.history_days,
             administrator_token=os.environ.get("XINJI_ADMINISTRATOR_TOKEN", ""),
             house_clock=arguments.house_clock,
+            coverage=arguments.coverage,
         )
     )
     loop = asyncio.get_running_loop()

@@ -25,6 +25,7 @@ from xinji.district.faults import plan_faults
 from xinji.district.geography import District, load_district
 from xinji.district.house_time import HouseTime
 from xinji.district.people import Crews
+from xinji.district.radio.bring import bring_network
 from xinji.district.things import all_things, fleets
 from xinji.district.truth import TruthFile
 from xinji.district.weather import Storm
@@ -106,6 +107,7 @@ async def simulate(
     administrator_token: str = "",
     storms: Sequence[Storm] = (),
     house_clock: bool = False,
+    coverage: bool = False,
     systems: Sequence[System] | None = None,
     district: District | None = None,
 ) -> Summary:
@@ -129,6 +131,7 @@ async def simulate(
         storms: storms placed by hand.
         house_clock: run by the house's own clock, whatever its speed; `speed` and `start` are
             not used.
+        coverage: bring the radio network as well, and ask the house for its coverage.
         systems: whose devices; default all that `discover` finds.
         district: where; default Changning.
 
@@ -149,6 +152,11 @@ async def simulate(
     tally = Tally()
     async with httpx.AsyncClient(base_url=server_url, timeout=120.0) as http:
         await register(http, administrator_token or operator_token, all_things(found))
+        bringing = None
+        if coverage:
+            token = administrator_token or operator_token
+            stations = [thing for thing in all_things(found) if thing.kind == "base-station"]
+            bringing = asyncio.create_task(bring_network(http, token, where, stations, seed, truth))
         sent_before = 0
         house = await HouseTime.of(http) if house_clock else None
         if house is not None:
@@ -198,7 +206,7 @@ async def simulate(
                         await mqtt.send(report, tally)
                 at += step
         finally:
-            for task in (crew_task, following):
+            for task in (crew_task, following, bringing):
                 if task is not None:
                     task.cancel()
                     with contextlib.suppress(asyncio.CancelledError):

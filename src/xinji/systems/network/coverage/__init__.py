@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from xinji.model.system import System
 from xinji.model.title import Title
+from xinji.systems.network.coverage.api import ENDPOINTS
 from xinji.systems.network.coverage.indicators import INDICATORS
 from xinji.systems.network.coverage.kinds import KINDS
+from xinji.systems.network.coverage.part import Coverage
 from xinji.systems.network.coverage.rules import CASE_CLASSES, RULES
 from xinji.systems.network.coverage.simulate import simulate
 
@@ -18,5 +20,7 @@ SYSTEM = System(
     rules=RULES,
     case_classes=CASE_CLASSES,
     indicators=INDICATORS,
+    routes=ENDPOINTS,
+    part=Coverage,
     simulate=simulate,
 )

@@ -208,7 +208,7 @@ def _appended(sectors: Sectors, operator: str, change: AddStation) -> Sectors:
                 ]
             )
             for name, values in new.items()
-        }  # type: ignore[arg-type]
+        }
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -23,7 +24,7 @@ from xinji.methods.radio.coverage_map import (
 from xinji.methods.radio.path_loss import UMA, UMI
 from xinji.methods.radio.throughput import Carrier, rate
 from xinji.systems.network.coverage.inputs.sectors import Sectors
-from xinji.systems.network.coverage.parameters import Parameters
+from xinji.systems.network.coverage.parameters import Covered, Parameters
 from xinji.systems.network.coverage.scene import Scene
 
 Floats = npt.NDArray[np.float64]
@@ -87,7 +88,12 @@ class Prediction:
         """(rows, columns) number of the carrier with the strongest sector."""
         if not self.layers:
             return np.zeros(self.scene.grid.shape, np.int64)
-        return np.argmax(np.stack([layer.map.best for layer in self.layers]), axis=0)
+        return np.asarray(np.argmax(np.stack([layer.map.best for layer in self.layers]), axis=0))
+
+    def judged_by(self, covered: Covered) -> Prediction:
+        """The same maps, judged by other thresholds."""
+        parameters = msgspec.structs.replace(self.parameters, covered=covered)
+        return dataclasses.replace(self, parameters=parameters)
 
     def _of_serving(self, values: Iterable[Floats], none: float) -> Floats:
         found = list(values)
@@ -95,7 +101,8 @@ class Prediction:
             return np.full(self.scene.grid.shape, none)
         if len(found) == 1:
             return found[0]
-        return np.take_along_axis(np.stack(found), self.serving_layer[None], axis=0)[0]
+        chosen = np.take_along_axis(np.stack(found), self.serving_layer[None], axis=0)
+        return np.asarray(chosen[0])
 
     @cached_property
     def rsrp(self) -> Floats:

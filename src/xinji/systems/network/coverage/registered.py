@@ -164,7 +164,7 @@ def put_buildings(
     *,
     source: str,
     now: int,
-    area_of: Callable[[float, float], str],
+    areas_of: Callable[[Any, Any], list[str]],
 ) -> tuple[int, int]:
     """Add outlines, or replace those of the same id; returns (new, replaced).
 
@@ -173,6 +173,7 @@ def put_buildings(
     """
     centres = shapely.get_coordinates(shapely.centroid(found.geometries))
     outlines = shapely.to_wkb(found.geometries)
+    areas = areas_of(centres[:, 0], centres[:, 1])
     rows = {}
     for at in range(len(found)):
         name = str(found.id[at]) or hashlib.sha256(outlines[at]).hexdigest()[:24]
@@ -187,7 +188,7 @@ def put_buildings(
             "outline": bytes(outlines[at]),
             "longitude": longitude,
             "latitude": latitude,
-            "area": area_of(longitude, latitude),
+            "area": areas[at],
             "source": source,
             "added_at": now,
         }

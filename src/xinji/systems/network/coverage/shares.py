@@ -81,7 +81,7 @@ def building_area(scene: Scene) -> npt.NDArray[np.int64]:
     numbers, areas = scene.building[inside], scene.area[inside] + 1
     votes = np.zeros((count, len(scene.areas) + 1), np.int32)
     np.add.at(votes, (numbers, areas), 1)
-    found = np.argmax(votes, axis=1) - 1
+    found = np.asarray(np.argmax(votes, axis=1) - 1)
     found[votes.sum(axis=1) == 0] = -1
     return found
 
@@ -110,7 +110,8 @@ def entry_losses(uses: Sequence[str], parameters: Parameters, ghz: float) -> Flo
     """(B) dB from the facade to an indoor place, by the wall that a use has."""
     high = np.isin(np.asarray(uses, dtype=object), parameters.indoor.high_loss_uses)
     depth = parameters.indoor.depth_m
-    return np.where(high, entry_loss(HIGH_LOSS, ghz, depth), entry_loss(LOW_LOSS, ghz, depth))
+    walls = entry_loss(HIGH_LOSS, ghz, depth), entry_loss(LOW_LOSS, ghz, depth)
+    return np.asarray(np.where(high, *walls))
 
 
 def buildings_covered(prediction: Prediction) -> npt.NDArray[np.bool_]:

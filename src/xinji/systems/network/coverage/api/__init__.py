@@ -1,0 +1,11 @@
+"""Routes of 5G coverage."""
+
+from __future__ import annotations
+
+from xinji.systems.network.coverage.api import imports, maps, planning, scenarios
+
+ENDPOINTS = tuple(
+    endpoint
+    for subject in (maps, imports, scenarios, planning)
+    for endpoint in subject.routes.endpoints
+)

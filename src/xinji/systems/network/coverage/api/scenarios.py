@@ -1,0 +1,116 @@
+"""Scenarios: what planners try out, compared with what is there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from xinji.access.identity import Role
+from xinji.api.call import Call, Problem, Routes, iso
+from xinji.systems.network.coverage import scenarios
+from xinji.systems.network.coverage.api.maps import computed, coverage
+from xinji.systems.network.coverage.scenarios import NewScenario, Outdated, Scenario
+from xinji.systems.network.coverage.shares import shares
+
+routes = Routes()
+
+
+class Changed(NewScenario, frozen=True, forbid_unknown_fields=True):
+    """Body of a change: the scenario as it should be, and the revision that it comes from."""
+
+    revision: int = 0
+
+
+def _known(call: Call) -> Scenario:
+    found = scenarios.read(call.house.database, call.request.path_params["id"])
+    if found is None:
+        raise Problem(404, "No such scenario")
+    return found
+
+
+def _item(known: Scenario) -> dict[str, Any]:
+    item: dict[str, Any] = msgspec.to_builtins(known)
+    return item | {"created_at": iso(known.created_at)}
+
+
+def _figures(call: Call, known: Scenario) -> dict[str, Any]:
+    """Shares of the operators that the scenario touches, before and after."""
+    maps = computed(call)
+    edits = [(each.operator, each.edit) for each in known.edits]
+    try:
+        tried = coverage(call).tried(known.id, edits)
+    except ValueError as error:
+        field, _, rule = str(error).partition(": ")
+        raise Problem(422, "Bad scenario", field=field, rule=rule) from None
+    touched = dict.fromkeys(each.operator for each in known.edits)
+    return {
+        operator: {
+            "before": maps.shares[operator][""],
+            "after": shares(tried[operator])[""],
+        }
+        for operator in touched
+    }
+
+
+@routes.get("/api/coverage/scenarios", role=Role.OPERATOR)
+def scenarios_list(call: Call) -> dict[str, Any]:
+    """All scenarios, the newest first."""
+    items = [
+        _item(known) | {"edits": len(known.edits)}
+        for known in scenarios.read_all(call.house.database)
+    ]
+    return {"items": items, "total": len(items)}
+
+
+@routes.post("/api/coverage/scenarios")
+def scenario_create(call: Call) -> dict[str, Any]:
+    """A new scenario; its edits are computed before it is stored."""
+    given = call.json(NewScenario)
+    house = call.house
+    trial = Scenario(
+        id="new", name=given.name, edits=given.edits, origin=None, created_by="", created_at=0,
+        revision=0,
+    )  # fmt: skip
+    figures = _figures(call, trial)
+    try:
+        with house.database.writing():
+            made = scenarios.create(house.database, given, call.person.name, house.clock.now())
+            house.audit.record(call.person.name, "scenario.create", made.id, given.name)
+    except ValueError as error:
+        raise Problem(409, "Not stored", str(error)) from None
+    return _item(made) | {"figures": figures}
+
+
+@routes.get("/api/coverage/scenarios/{id}", role=Role.OPERATOR)
+def scenario_one(call: Call) -> dict[str, Any]:
+    """A scenario with its edits and what they do."""
+    known = _known(call)
+    return _item(known) | {"figures": _figures(call, known)}
+
+
+@routes.put("/api/coverage/scenarios/{id}", role=Role.OPERATOR)
+def scenario_change(call: Call) -> dict[str, Any]:
+    """Replace name and edits; only what is new is computed."""
+    known, given = _known(call), call.json(Changed)
+    house = call.house
+    wanted = msgspec.structs.replace(known, name=given.name, edits=given.edits)
+    figures = _figures(call, wanted)
+    try:
+        with house.database.writing():
+            changed = scenarios.change(house.database, known, given, given.revision)
+            house.audit.record(
+                call.person.name, "scenario.change", known.id, {"edits": len(given.edits)}
+            )
+    except Outdated as error:
+        raise Problem(409, "Changed meanwhile", str(error), field="revision") from None
+    return _item(changed) | {"figures": figures}
+
+
+@routes.delete("/api/coverage/scenarios/{id}", role=Role.OPERATOR)
+def scenario_remove(call: Call) -> None:
+    """Take a scenario away."""
+    known = _known(call)
+    with call.house.database.writing():
+        scenarios.remove(call.house.database, known.id)
+        call.house.audit.record(call.person.name, "scenario.remove", known.id, known.name)

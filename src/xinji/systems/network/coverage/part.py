@@ -1,0 +1,233 @@
+"""The running part of 5G coverage: the maps in memory, their figures in the store."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import shapely
+import sqlalchemy as sa
+
+from xinji.loop.house import House
+from xinji.loop.jobs import Job
+from xinji.model.observations import Source
+from xinji.model.things import Thing
+from xinji.store.network_schema import buildings as buildings_table
+from xinji.store.observations import moment
+from xinji.store.schema import things
+from xinji.systems.network.coverage.changes import Edit, apply
+from xinji.systems.network.coverage.parameters import Parameters, own_parameters
+from xinji.systems.network.coverage.prediction import Prediction, predict
+from xinji.systems.network.coverage.registered import (
+    SECTOR,
+    read_buildings,
+    read_sectors,
+)
+from xinji.systems.network.coverage.scene import Floats, Scene, make_scene
+from xinji.systems.network.coverage.shares import Share, shares
+from xinji.wire.inlet import Device
+
+log = logging.getLogger(__name__)
+
+SYSTEM = "network.coverage"
+AREA_KIND = "coverage-area"
+SCENARIOS_KEPT = 6
+"""Scenarios whose maps stay in memory; another is computed again from its edits."""
+
+DISTRICT_TIME = dt.timezone(dt.timedelta(hours=8))
+
+Stamp = tuple[int, int, int, int]
+"""Counts and newest change of sectors and outlines: what a map was computed from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maps:
+    """What was computed last, of all operators."""
+
+    stamp: Stamp
+    computed_at: int
+    scene: Scene
+    predictions: dict[str, Prediction]
+    shares: dict[str, dict[str, Share]]
+    source: str
+
+
+@dataclass(kw_only=True)
+class Tried:
+    """A scenario's edits so far, and the maps after them."""
+
+    edits: list[tuple[str, Edit]] = field(default_factory=list)
+    predictions: dict[str, Prediction]
+
+
+class Coverage:
+    """The maps of a house; computed when asked for, kept until the next time."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self.parameters: Parameters = own_parameters()
+        self.maps: Maps | None = None
+        self._lock = threading.Lock()
+        self._tried: OrderedDict[str, Tried] = OrderedDict()
+
+    def stamp(self) -> Stamp:
+        """What the registry holds now."""
+        with self._house.database.reading() as connection:
+            sectors = connection.execute(
+                sa.select(sa.func.count(), sa.func.max(things.c.revision)).where(
+                    things.c.kind == SECTOR
+                )
+            ).one()
+            outlines = connection.execute(
+                sa.select(sa.func.count(), sa.func.max(buildings_table.c.added_at))
+            ).one()
+        return sectors[0], sectors[1] or 0, outlines[0], outlines[1] or 0
+
+    def compute(
+        self, job: Job, roads: Sequence[Floats], cell: float = 10.0, *, history: bool = False
+    ) -> dict[str, Any]:
+        """Compute all operators anew; with `history` also the figures of each year's end.
+
+        The figures are stored as observations of the coverage areas, where the plan reads them.
+
+        Raises:
+            ValueError: no sectors are registered.
+        """
+        house = self._house
+        stamp, now = self.stamp(), house.clock.now()
+        sectors = read_sectors(house.database)
+        if not len(sectors):
+            raise ValueError("sectors: none are registered; import the operators' ledgers first")
+        outlines = read_buildings(house.database)
+        scene = make_scene(list(house.registry.areas.values()), roads, outlines, cell)
+        operators = sorted(set(sectors.operator.tolist()))
+        moments = [*(_years(sectors.in_service_since.tolist(), now) if history else ()), now]
+        total = len(sectors) * len(moments)
+        source = self._source()
+        done = 0
+        found: dict[str, Prediction] = {}
+        figures: dict[str, dict[str, Share]] = {}
+        for at in moments:
+            known = sectors if at == now else read_sectors(house.database, at)
+            same = len(known) == sum(len(each.sectors) for each in found.values())
+            if same and found:  # nothing was commissioned since
+                self._store(figures, found, at, source)
+                done += len(sectors)
+                continue
+            found = {}
+            for operator in operators:
+                before, share = done, int((known.operator == operator).sum())
+
+                def tell(part: int, whole: int, before: int = before, share: int = share) -> None:
+                    job.progress(before + share * part // max(1, whole), total)
+
+                found[operator] = predict(operator, known, scene, self.parameters, progress=tell)
+                done += share
+            figures = {operator: shares(each) for operator, each in found.items()}
+            self._store(figures, found, at, source)
+        with self._lock:
+            self.maps = Maps(
+                stamp=stamp,
+                computed_at=now,
+                scene=scene,
+                predictions=found,
+                shares=figures,
+                source=source,
+            )
+            self._tried.clear()
+        return {"operators": operators, "computed_at": moment(now).isoformat()}
+
+    def _source(self) -> str:
+        words = {
+            place.source for place in self._house.registry.things.values() if place.kind == SECTOR
+        }
+        return max(words, key=lambda word: int(Source.of(word)), default="measured")
+
+    def _store(
+        self,
+        figures: dict[str, dict[str, Share]],
+        predictions: dict[str, Prediction],
+        at: int,
+        source: str,
+    ) -> None:
+        house = self._house
+        rows: list[tuple[str, str, int, float]] = []
+        missing = []
+        for operator, areas in figures.items():
+            for code, share in areas.items():
+                name = f"coverage:{operator}:{code or 'district'}"
+                if name not in house.registry.things:
+                    missing.append(self._area_thing(name, operator, code, source))
+                for each, value in (
+                    ("outdoor_share", share.outdoor),
+                    ("road_share", share.road),
+                    ("indoor_share", share.indoor),
+                ):
+                    if value is not None:
+                        rows.append((name, each, at, 100 * value))
+                if share.mean_rate_mbps is not None:
+                    rows.append((name, "mean_rate_mbps", at, share.mean_rate_mbps))
+                if not code:
+                    rows.append((name, "sectors", at, len(predictions[operator].sectors)))
+        if missing:
+            house.registry.put([house.registry.check(thing) for thing in missing])
+        house.ingest.put(Device(SYSTEM, source=Source.of(source)), rows)
+
+    def _area_thing(self, name: str, operator: str, code: str, source: str) -> Thing:
+        areas = self._house.registry.areas
+        area = areas.get(code) or next(a for a in areas.values() if a.parent is None)
+        point = shapely.geometry.shape(area.geometry).representative_point()
+        return Thing(
+            id=name,
+            kind=AREA_KIND,
+            name=f"{area.title.zh} {operator}",
+            longitude=round(point.x, 6),
+            latitude=round(point.y, 6),
+            area=area.code,
+            attributes={"operator": operator, "code": area.code},
+            source=source,
+        )
+
+    # -- scenarios ------------------------------------------------------------------------------
+
+    def tried(self, scenario: str, edits: Sequence[tuple[str, Edit]]) -> dict[str, Prediction]:
+        """The maps of a scenario. Only edits that are new since the last call are computed.
+
+        Raises:
+            ValueError: an edit does not fit; names its number, the field and the rule.
+            LookupError: nothing was computed yet.
+        """
+        with self._lock:
+            if self.maps is None:
+                raise LookupError("no map was computed yet")
+            known = self._tried.pop(scenario, None)
+            if known is None or known.edits != list(edits[: len(known.edits)]):
+                known = Tried(predictions=dict(self.maps.predictions))
+            for number in range(len(known.edits), len(edits)):
+                operator, edit = edits[number]
+                if operator not in known.predictions:
+                    raise ValueError(f"edits[{number}].operator: {operator} has no map")
+                try:
+                    known.predictions[operator] = apply(known.predictions[operator], edit)
+                except ValueError as error:
+                    raise ValueError(f"edits[{number}].{error}") from None
+                known.edits.append((operator, edit))
+            self._tried[scenario] = known
+            while len(self._tried) > SCENARIOS_KEPT:
+                self._tried.popitem(last=False)
+            return dict(known.predictions)
+
+
+def _years(since: Sequence[int], now: int) -> list[int]:
+    """The ends of the years from the first commissioning to the last full one, microseconds."""
+    known = [each for each in since if each > 0]
+    if not known:
+        return []
+    first, last = moment(min(known)).astimezone(DISTRICT_TIME).year, moment(now).year
+    ends = (dt.datetime(year + 1, 1, 1, tzinfo=DISTRICT_TIME) for year in range(first, last))
+    return [int(end.timestamp() * 1_000_000) - 1 for end in ends]
