@@ -192,3 +192,43 @@ def test_bad_input_names_field_and_rule():
         sight(buildings, grid, 0, 0, 9.0, radius=0)
     with pytest.raises(ValueError, match="grid"):
         Grid(0, 0, 1, 0, 5)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_lines_through_corners_and_along_walls(seed):
+    """Everything on whole metres: lines meet vertices and run along walls all the time."""
+    generator = np.random.default_rng(seed)
+    slots = generator.permutation(25)[:12]
+    x, y = (
+        slots % 5 * 8 + generator.integers(0, 3, 12),
+        slots // 5 * 8 + generator.integers(0, 3, 12),
+    )
+    w, d = generator.integers(1, 6, (2, 12))
+    polygons = shapely.box(x, y, x + w, y + d)
+    diamond = [at % 3 == 0 and w[at] % 2 == 0 and d[at] % 2 == 0 for at in range(12)]
+    for at in np.flatnonzero(diamond):
+        a, b, c, e = x[at], y[at], w[at], d[at]
+        polygons[at] = shapely.Polygon(
+            [(a + c / 2, b), (a + c, b + e / 2), (a + c / 2, b + e), (a, b + e / 2)]
+        )
+    heights = generator.integers(2, 15, 12).astype(float)
+    buildings, grid = from_polygons(polygons, heights), Grid(-0.5, -0.5, 1.0, 40, 40)
+    outside = building_at_cells(buildings, grid) < 0
+    # a receiver exactly on a corner is on an entry and an exit: not defined
+    corners = np.rint(shapely.get_coordinates(polygons)).astype(int)
+    outside[corners[:, 1], corners[:, 0]] = False
+    columns, rows = np.meshgrid(*grid.centres())
+    receivers = np.column_stack([columns.ravel(), rows.ravel(), np.full(1600, 1.5)])
+    for station in ((20.0, 20.0, 12.0), (0.0, 7.0, 9.0), (*generator.integers(0, 40, 2), 20.0)):
+        window = sight(buildings, grid, *station, radius=80.0, with_depth=True)
+        assert window.hidden.shape == (40, 40)
+        depths = np.array([
+            exact_depth(polygons, heights, (station[0] + 3e-7, station[1] - 7e-7, station[2]),
+                        receivers + np.array([dx, dy, 0.0]))
+            for dx, dy in ((1e-5, 2e-5), (-2e-5, 1e-5), (1e-5, -2e-5), (-1e-5, -1e-5))
+        ]).reshape(4, 40, 40)  # fmt: skip
+        clear = outside & ((depths > 1e-4).all(axis=0) | (depths < 1e-9).all(axis=0))
+        clear &= np.ptp(depths, axis=0) < 1e-3
+        assert clear.sum() > 600
+        assert (window.hidden[clear] == (depths[0] > 1e-4)[clear]).all()
+        np.testing.assert_allclose(window.depth[clear], depths[0][clear], atol=2e-3)

@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 
 from xinji.methods.radio.buildings import Buildings, Grid
 
+TOUCH = 1e-9  # cells
 FAR = 1e8  # cells: beyond every window, and exact in a float64 with its fraction
 
 
@@ -45,7 +46,8 @@ class Window:
     Attributes:
         row, column: of the grid, of the window's first cell.
         hidden: (rows, columns) bool; True where a building stands in the line.
-        depth: (rows, columns) float32, metres of the line inside buildings; None when not asked.
+        depth: (rows, columns) float32, metres of the line inside buildings, outdoors (in cells
+            inside a footprint it means nothing); None when not asked.
     """
 
     row: int
@@ -153,17 +155,19 @@ def cast_shadows(
                 b_low, b_low_at = bx / by, ox
             elif by < 0:
                 b_high, b_high_at = bx / by, ox
+            # a receiver on a wall is outside of the building: beyond its exit, not beyond its entry
+            touch = -TOUCH if away else TOUCH
             n_low = n_high = 0.0
             n_low_at, n_high_at = -FAR, FAR
             if nx > 0:
-                n_low, n_low_at = -ny / nx, ox + c / nx
+                n_low, n_low_at = -ny / nx, ox + c / nx + touch
                 n_high = n_low
                 if far > 0:
                     n_high_at = ox + far * c / nx
                 else:
                     n_high = 0.0
             elif nx < 0:
-                n_high, n_high_at = -ny / nx, ox + c / nx
+                n_high, n_high_at = -ny / nx, ox + c / nx - touch
                 n_low = n_high
                 if far > 0:
                     n_low_at = ox + far * c / nx
@@ -171,7 +175,7 @@ def cast_shadows(
                     n_low = 0.0
             for row in range(from_row, to_row + 1):
                 y = row - oy
-                if nx == 0 and (ny * y < c or (far > 0 and ny * y > far * c)):
+                if nx == 0 and (ny * y < c + touch * length or (far > 0 and ny * y > far * c)):
                     continue
                 if (ay == 0 and ax * y < 0) or (by == 0 and bx * y >= 0):
                     continue
