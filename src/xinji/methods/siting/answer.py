@@ -23,7 +23,8 @@ class Effort:
 
     Attributes:
         rounds: of the local search.
-        descents: steps of the subgradient that lowers the bound.
+        descents: steps of the subgradient that lowers the bound; from 4,000 on maximal covering
+            also uses cuts, which bring the bound below the linear relaxation's.
         exact_pairs: problems with at most so many pairs left after fixing go to the exact
             solver as well; 0 for never.
         exact_seconds: limit of the exact solver, wall time.
@@ -33,7 +34,7 @@ class Effort:
         progress: see `Progress`.
     """
 
-    rounds: int = 24_000
+    rounds: int = 40_000
     descents: int = 1_500
     exact_pairs: int = 6_000
     exact_seconds: float = 10.0

@@ -4,17 +4,34 @@ A point counts when it is covered: count_i <= sum of its open candidates. Relaxe
 u_i per point, what is left falls apart: each point takes its best count by itself, and the
 candidates are ranked by the multipliers that they collect (Galvao and ReVelle, EJOR 1996). Every
 u gives a valid bound; a subgradient with deflection (Camerini, Fratta and Maffioli 1975) looks for
-the smallest.
+the smallest. That is the bound of the linear relaxation at best; cuts (`cover_cuts`) that are
+relaxed in the same way go below it.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
-from xinji.methods.siting.cover_search import Booleans, Floats, Instance, Integers
+from xinji.methods.siting.cover_search import Booleans, Floats, Indices, Instance, Integers
 
-SMOOTHING = 0.02
+SMOOTHING = 0.005
+
+
+class Cuts(NamedTuple):
+    """Inequalities `sum of members covered <= 1 + sum of values * open`.
+
+    Attributes:
+        members: shape (k, 3), points.
+        starts, candidates, values: compressed rows of the right side.
+    """
+
+    members: Integers
+    starts: Integers
+    candidates: Indices
+    values: Floats
 
 
 @njit(cache=True, nogil=True)
@@ -91,32 +108,63 @@ def bound_at(
     fixed: Booleans,
     budget: float,
     clique: Integers,
+    cuts: Cuts,
     given: Instance,
 ) -> float:
-    """The bound that multipliers give; fills scores (m,), taken (m,) and wanted counts (n,)."""
-    last = len(given.steps) - 1
+    """The bound that multipliers give; fills scores (m,), taken (m,) and wanted counts (n,).
+
+    `u` holds one multiplier per point, then one per cut.
+    """
+    last, points = len(given.steps) - 1, len(given.weights)
+    price = u[:points].copy()
     value = 0.0
-    for i in range(len(u)):
+    for cut in range(len(cuts.members)):
+        value += u[points + cut]
+        for member in cuts.members[cut]:
+            price[member] += u[points + cut]
+    for i in range(points):
         best, at, worth = 0.0, 0, 0.0
         for c in range(last):
             worth += given.weights[i] * given.steps[c]
-            if worth - u[i] * (c + 1) > best:
-                best, at = worth - u[i] * (c + 1), c + 1
+            if worth - price[i] * (c + 1) > best:
+                best, at = worth - price[i] * (c + 1), c + 1
         wanted[i] = at
         value += best
-    open_score = 0.0
     for j in range(len(scores)):
         total = 0.0
         for at in range(given.starts[j], given.starts[j + 1]):
             total += u[given.demands[at]]
         scores[j] = total
+    for cut in range(len(cuts.members)):
+        if u[points + cut] > 0.0:
+            for at in range(cuts.starts[cut], cuts.starts[cut + 1]):
+                scores[cuts.candidates[at]] += u[points + cut] * cuts.values[at]
+    for j in range(len(scores)):
         if fixed[j]:
-            open_score += total
-    value += open_score + choose_by_score(scores, taken, budget, clique, given.cost, given.allowed)
+            value += scores[j]
+    value += choose_by_score(scores, taken, budget, clique, given.cost, given.allowed)
     for j in range(len(scores)):
         if fixed[j]:
             taken[j] = 1.0
     return value
+
+
+@njit(cache=True, nogil=True)
+def _slopes(slope: Floats, taken: Floats, wanted: Floats, cuts: Cuts, given: Instance) -> None:
+    """How the bound changes with each multiplier."""
+    points = len(wanted)
+    slope[:points] = -wanted
+    for j in range(len(taken)):
+        if taken[j] > 0.0:
+            for at in range(given.starts[j], given.starts[j + 1]):
+                slope[given.demands[at]] += taken[j]
+    for cut in range(len(cuts.members)):
+        total = 1.0
+        for member in cuts.members[cut]:
+            total -= wanted[member]
+        for at in range(cuts.starts[cut], cuts.starts[cut + 1]):
+            total += cuts.values[at] * taken[cuts.candidates[at]]
+        slope[points + cut] = total
 
 
 @njit(cache=True, nogil=True)
@@ -132,6 +180,7 @@ def descend(
     fixed: Booleans,
     budget: float,
     clique: Integers,
+    cuts: Cuts,
     given: Instance,
 ) -> float:
     """Lower the bound: the best one found.
@@ -139,8 +188,8 @@ def descend(
     Args:
         rounds: steps of the subgradient.
         target: a worth that was reached; the bound cannot fall below it.
-        u: shape (n,), where to start; changed.
-        best_u: shape (n,), multipliers of the best bound; changed.
+        u: shape (n + cuts,), where to start; changed.
+        best_u: shape (n + cuts,), multipliers of the best bound; changed.
         shares: shape (m,), smoothed share of the rounds that took the candidate; changed.
         best: bound of `best_u`, inf for none.
         pace: factor of the first step; falls geometrically.
@@ -148,35 +197,33 @@ def descend(
         fixed: shape (m,), existing facilities.
         budget: for those that may be opened.
         clique: shape (m,), number of each candidate's clique of rivals.
+        cuts: relaxed as well.
         given: the instance.
     """
-    places, points = len(given.cost), len(u)
-    scores, taken = np.empty(places), np.empty(places)
-    wanted, slope, way = np.empty(points), np.empty(points), np.zeros(points)
-    steepest = 0.0
-    worth = 0.0
-    last = len(given.steps) - 1
-    for c in range(last):
+    places, points, size = len(given.cost), len(given.weights), len(u)
+    scores, taken, wanted = np.empty(places), np.empty(places), np.empty(points)
+    slope, way, high = np.empty(size), np.zeros(size), np.empty(size)
+    steepest = worth = 0.0
+    for c in range(len(given.steps) - 1):
         worth += given.steps[c]
         steepest = max(steepest, worth / (c + 1))
+    high[:points] = given.weights * steepest
+    for cut in range(size - points):
+        high[points + cut] = given.weights[cuts.members[cut]].min()
     for turn in range(rounds):
-        value = bound_at(u, scores, taken, wanted, fixed, budget, clique, given)
+        value = bound_at(u, scores, taken, wanted, fixed, budget, clique, cuts, given)
         if value < best:
             best = value
             best_u[:] = u
         if value - target <= 1e-9 * max(1.0, abs(target)):
             break
-        slope[:] = -wanted
         for j in range(places):
             shares[j] += SMOOTHING * (taken[j] - shares[j])
-            if taken[j] > 0.0:
-                for at in range(given.starts[j], given.starts[j + 1]):
-                    slope[given.demands[at]] += taken[j]
+        _slopes(slope, taken, wanted, cuts, given)
         inner = square = 0.0
-        for i in range(points):
-            high = given.weights[i] * steepest
+        for i in range(size):
             # a multiplier at its limit does not leave it
-            if (u[i] >= high and slope[i] < 0.0) or (u[i] <= 0.0 and slope[i] > 0.0):
+            if (u[i] >= high[i] and slope[i] < 0.0) or (u[i] <= 0.0 and slope[i] > 0.0):
                 slope[i] = 0.0
             inner += slope[i] * way[i]
             square += way[i] * way[i]
@@ -184,13 +231,12 @@ def descend(
         if inner < 0.0 and square > 0.0:
             keep = -1.5 * inner / square
         length = 0.0
-        for i in range(points):
+        for i in range(size):
             way[i] = slope[i] + keep * way[i]
             length += way[i] * way[i]
         if length == 0.0:
             break
         step = pace * (last_pace / pace) ** (turn / rounds) * (value - target) / length
-        for i in range(points):
-            high = given.weights[i] * steepest
-            u[i] = min(max(u[i] - step * way[i], 0.0), high)
+        for i in range(size):
+            u[i] = min(max(u[i] - step * way[i], 0.0), high[i])
     return best

@@ -136,13 +136,16 @@ def close_one(j: int, given: Instance, state: State) -> None:
 
 
 @njit(cache=True, nogil=True)
-def fill(budget: float, by_cost: float, hurry: float, given: Instance, state: State) -> Integers:
+def fill(
+    budget: float, by_cost: float, hurry: float, pool: Integers, given: Instance, state: State
+) -> Integers:
     """Open the best that fits until nothing fits or gains.
 
     Args:
         budget: in units of cost.
         by_cost: 0 takes the largest gain, 1 the largest gain per cost.
         hurry: chance to pass over a candidate that looks best.
+        pool: candidates to open, all of them allowed.
         given: the instance.
         state: changed.
 
@@ -152,22 +155,18 @@ def fill(budget: float, by_cost: float, hurry: float, given: Instance, state: St
     opened = np.empty(len(given.cost), np.int64)
     size = 0
     least = np.inf
-    for j in range(len(given.cost)):
-        if given.allowed[j]:
-            least = min(least, given.cost[j])
+    for j in pool:
+        least = min(least, given.cost[j])
     while True:
         best, most, left = -1, 0.0, budget + SLACK - state.total[2]
         if least > left:
             return opened[:size].copy()
-        for j in range(len(given.cost)):
+        for j in pool:
             value = state.gain[j]
-            if value <= 0.0:
-                continue
             if by_cost:
                 value /= max(given.cost[j], 1e-12)
             if (
                 value > most
-                and given.allowed[j]
                 and not state.is_open[j]
                 and given.cost[j] <= left
                 and state.blocked[j] == 0
@@ -223,6 +222,7 @@ def ruin_and_recreate(
     cold: float,
     hurry: float,
     budget: float,
+    pool: Integers,
     given: Instance,
     state: State,
     best: Booleans,
@@ -237,8 +237,8 @@ def ruin_and_recreate(
     np.random.seed(seed)
     closing = np.empty(MOST_CLOSED, np.int64)
     unequal = False
-    for j in range(len(given.cost)):
-        unequal = unequal or (given.allowed[j] and given.cost[j] != 1.0)
+    for j in pool:
+        unequal = unequal or given.cost[j] != 1.0
     for turn in range(rounds):
         warm = hot * (cold / hot) ** (turn / rounds)
         before = state.total[1]
@@ -247,7 +247,7 @@ def ruin_and_recreate(
         for at in range(size):
             close_one(closing[at], given, state)
         by_cost = 1.0 if unequal and np.random.random() < 0.5 else 0.0
-        opened = fill(budget, by_cost, hurry, given, state)
+        opened = fill(budget, by_cost, hurry, pool, given, state)
         if state.total[1] < before + warm * np.log(np.random.random()):
             for at in range(len(opened) - 1, -1, -1):
                 close_one(opened[at], given, state)

@@ -16,6 +16,7 @@ from scipy import sparse
 from xinji.methods.siting.answer import Clock, Effort, Siting
 from xinji.methods.siting.cover import Cover, Floats, Integers, merge
 from xinji.methods.siting.cover_bound import bound_at, descend
+from xinji.methods.siting.cover_cuts import find_cuts, more_cuts, no_cuts
 from xinji.methods.siting.cover_search import (
     Booleans,
     Instance,
@@ -30,10 +31,15 @@ from xinji.methods.siting.inputs import Choice, check_choice, check_values
 
 MOST_STEPS = 8
 CHUNK = 2_000
-HOT, COLD = 0.1, 0.005
+HOT, COLD = 0.1, 0.007
 """Temperatures, in shares of the worth of one facility."""
 HURRY = 0.2
-PACE, LAST_PACE = 2.0, 0.02
+PACE, LAST_PACE, CUT_PACE = 2.0, 0.02, 2.0
+STAGE = 100
+CUTS_FROM, CUT_PARTS, MOST_CUTS = 4_000, 3, 6_000
+"""With fewer steps the bound falls faster without cuts."""
+RARE = 0.005
+"""Smoothed share of rounds of the bound, below which a candidate leaves the search."""
 BLEND = 0.3
 """How much of a rising worth is granted for half-way covers, to lead the search."""
 
@@ -79,7 +85,7 @@ def maximal_covering(
     worth = _steps(steps)
     merged = merge(cover)
     given = _instance(merged.cover, merged.sums(weight), worth, choice)
-    search = _Search(given=given, choice=choice, clock=clock)
+    search = _Search(given=given, cover=merged.cover, choice=choice, clock=clock)
     if given.weights.size:
         search.run()
     best = np.flatnonzero(search.best & ~choice.fixed)
@@ -141,6 +147,7 @@ class _Search:
     """The run on one instance: greedy, short search, bound, long search, exact when small."""
 
     given: Instance
+    cover: Cover
     choice: Choice
     clock: Clock
 
@@ -149,7 +156,9 @@ class _Search:
         self.best: Booleans = self.choice.fixed.copy()
         self.worth, self.bound = 0.0, float(self.given.weights.sum() * self.given.steps.sum())
         self.shares = np.zeros(places)
+        self.pool = np.flatnonzero(self.choice.allowed)
         self.multipliers = self.given.weights * self.given.steps.max() * 0.5
+        self.cuts = no_cuts()
         self.how: list[str] = []
 
     def run(self) -> None:
@@ -173,7 +182,7 @@ class _Search:
             (0.0, 1.0) if np.unique(self.choice.cost[self.choice.allowed]).size > 1 else (0.0,)
         ):
             state = self.start()
-            fill(self.choice.budget, by_cost, 0.0, self.given, state)
+            fill(self.choice.budget, by_cost, 0.0, self.pool, self.given, state)
             self.keep(state)
         self.how.append(f"greedy {self.worth:.10g}")
 
@@ -199,8 +208,8 @@ class _Search:
         for at in range(chunks if rounds else 0):
             heat = HOT * (COLD / HOT) ** (np.array([at, at + 1]) / chunks) * scale
             self.worth = ruin_and_recreate(
-                rounds // chunks, self.clock.seed(at + rounds), heat[0],
-                heat[1], HURRY, self.choice.budget, self.given, state, self.best, self.worth,
+                rounds // chunks, self.clock.seed(at + rounds), heat[0], heat[1], HURRY,
+                self.choice.budget, self.pool, self.given, state, self.best, self.worth,
             )  # fmt: skip
             share = begin + (end - begin) * (at + 1) / chunks
             if self.clock.stop(share, self.worth, self.bound):
@@ -208,21 +217,46 @@ class _Search:
         self.how.append(f"{rounds} rounds {self.worth:.10g}")
 
     def descend(self, begin: float, end: float) -> None:
-        """Lower the bound."""
-        effort, choice = self.clock.effort, self.choice
-        u, best_u, bound = self.multipliers.copy(), self.multipliers, np.inf
-        chunks = max(1, effort.descents // 250)
-        pace = PACE * (LAST_PACE / PACE) ** (np.arange(chunks + 1) / chunks)
-        for at in range(chunks if effort.descents else 0):
+        """Lower the bound; with much effort, where covered once counts, also by cuts."""
+        descents = self.clock.effort.descents
+        parts = CUT_PARTS if self.given.steps.size == 2 and descents >= CUTS_FROM else 0
+        plain = CUTS_FROM // 2 if parts else descents
+        middle = begin + (end - begin) * plain / max(descents, 1)
+        self.stage(plain, PACE, LAST_PACE, begin, middle)
+        step = (end - middle) / max(parts, 1)
+        for part in range(parts):
+            if self.clock.stopped:
+                break
+            fresh = find_cuts(
+                self.cover, self.given.weights, self.shares, MOST_CUTS, self.clock.seed(part)
+            )
+            self.multipliers = np.concatenate([self.multipliers, np.zeros(len(fresh.members))])
+            self.cuts = more_cuts(self.cuts, fresh)
+            self.stage(
+                (descents - plain) // parts, CUT_PACE, LAST_PACE,
+                middle + part * step, middle + (part + 1) * step,
+            )  # fmt: skip
+        cuts = f" with {len(self.cuts.members)} cuts" if parts else ""
+        self.how.append(f"Lagrangian bound{cuts} {self.bound:.10g}")
+        # what the multipliers hardly ever took is hardly ever part of a good set
+        likely = (self.shares > RARE) | self.best
+        self.pool = np.flatnonzero(self.choice.allowed & likely)
+
+    def stage(self, descents: int, pace: float, last_pace: float, begin: float, end: float) -> None:
+        """Some steps of the subgradient from the best multipliers."""
+        choice = self.choice
+        u, bound = self.multipliers.copy(), np.inf
+        chunks = max(1, descents // STAGE)
+        paces = pace * (last_pace / pace) ** (np.arange(chunks + 1) / chunks)
+        for at in range(chunks if descents else 0):
             bound = descend(
-                effort.descents // chunks, self.worth, u, best_u, self.shares, bound, pace[at],
-                pace[at + 1], choice.fixed, choice.budget, choice.clique, self.given,
+                descents // chunks, self.worth, u, self.multipliers, self.shares, bound, paces[at],
+                paces[at + 1], choice.fixed, choice.budget, choice.clique, self.cuts, self.given,
             )  # fmt: skip
             self.bound = min(self.bound, self.whole(bound))
             share = begin + (end - begin) * (at + 1) / chunks
             if self.clock.stop(share, self.worth, self.bound):
                 break
-        self.how.append(f"Lagrangian bound {self.bound:.10g}")
 
     def whole(self, bound: float) -> float:
         """A bound of whole numbers is a whole number."""
@@ -241,7 +275,7 @@ class _Search:
             wanted = np.empty(given.weights.size)
             bound = bound_at(
                 self.multipliers, scores, taken, wanted, choice.fixed, choice.budget,
-                choice.clique, given,
+                choice.clique, self.cuts, given,
             )  # fmt: skip
             inside = scores[choice.allowed & (taken > 0)]
             least = inside.min() if inside.size >= choice.budget and inside.size else 0.0
