@@ -11,12 +11,14 @@ from xinji.methods.radio.coverage_map import (
     Cancelled,
     Network,
     Radio,
+    Scratch,
     compute,
     put_in,
     refresh,
     rsrp,
     share_above,
     sinr,
+    site_power,
     take_out,
 )
 from xinji.methods.radio.exact_sight import exact_depth
@@ -167,6 +169,22 @@ def test_a_new_site_comes_last():
         assert (getattr(result, name) == getattr(expected, name)).all()
 
 
+def test_one_site_alone():
+    polygons, heights = town(4)
+    buildings, grid, radio = (
+        from_polygons(polygons, heights), Grid(0.0, 0.0, 10.0, 90, 90), Radio(radius=450.0)
+    )  # fmt: skip
+    net = network(4, sites=5)
+    best = np.zeros(grid.shape, np.float32)
+    for site in range(5):
+        (row, column, end_row, end_column), power = site_power(net, buildings, grid, radio, site)
+        view = best[row:end_row, column:end_column]
+        np.maximum(view, power, out=view)
+    np.testing.assert_allclose(best, compute(net, buildings, grid, radio).best, rtol=1e-4)
+    away = network(4, sites=5, x=np.full(5, 9_000.0))
+    assert site_power(away, buildings, grid, radio, 0)[1].size == 0
+
+
 def test_progress_and_cancel():
     polygons, heights = town(5)
     buildings, grid, net = (
@@ -193,6 +211,11 @@ def test_bad_input_names_field_and_rule():
             network(1, **{field: value})
     with pytest.raises(ValueError, match="radius"):
         Radio(radius=9_000.0)
+    grid = Grid(0, 0, 10, 9, 9)
+    with pytest.raises(ValueError, match=r"scratch.*radius"):
+        Scratch(grid, 100.0).check(grid, 200.0)
+    with pytest.raises(ValueError, match=r"scratch.*smaller"):
+        Scratch(grid, 100.0).check(Grid(0, 0, 10, 9, 10), 100.0)
     polygons, heights = town(1)
     with pytest.raises(ValueError, match="above receivers"):
         compute(network(1, height=np.full(7, 1.0)), from_polygons(polygons, heights),

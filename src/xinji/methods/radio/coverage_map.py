@@ -29,6 +29,8 @@ Int32 = NDArray[np.int32]
 
 MOST_SITES = 100_000
 MOST_SECTORS_OF_A_SITE = 64
+BYTES_OF_A_CELL = 25
+MOST_BYTES = 2 << 30  # of all threads' maps: a large map gets fewer threads
 SITES_AT_ONCE = 8  # between two looks at the cancel flag
 
 
@@ -176,6 +178,7 @@ class Scratch:
     """The working arrays of one thread, kept from site to site so that none is allocated."""
 
     def __init__(self, grid: Grid, radius: float) -> None:
+        self.grid, self.radius = grid, radius
         side = int(2 * radius / grid.cell) + 3
         rows, columns = min(side, grid.rows), min(side, grid.columns)
         count = place_of(radius * radius) + 3
@@ -190,6 +193,14 @@ class Scratch:
             np.empty((MOST_SECTORS_OF_A_SITE, TURN + 2), np.float32),
         )
 
+    def check(self, grid: Grid, radius: float) -> None:
+        """Raises ValueError when a map on this grid needs more room than there is."""
+        own = self.grid
+        if radius > self.radius or grid.cell != own.cell:
+            raise ValueError("scratch: made for another radius or size of cells")
+        if grid.rows > own.rows or grid.columns > own.columns:
+            raise ValueError("scratch: made for a smaller grid")
+
 
 Rectangle = tuple[int, int, int, int]
 """(row, column, end row, end column) of a map."""
@@ -200,6 +211,7 @@ def _apply(
     scratch: Scratch, within: Rectangle | None = None,
 ) -> None:  # fmt: skip
     grid, antenna = result.grid, radio.antenna
+    scratch.check(grid, radio.radius)
     low, high = int(network.first[site]), int(network.first[site + 1])
     if low == high:
         return
@@ -234,7 +246,8 @@ def compute(
 ) -> CoverageMap:
     """The whole map. `progress` gets shares from 0 to 1, `cancelled` is asked between sites.
 
-    Each thread has a map of its own (24 bytes a cell), merged at the end: the same number of
+    Both are called from the working threads; `threads` is by default one for each core.
+    Each thread has a map of its own (25 bytes a cell), merged at the end: the same number of
     threads gives the same map to the last bit, another number the same but for rounding of `total`.
 
     Raises:
@@ -244,7 +257,9 @@ def compute(
     if len(network.height):
         check_heights(float(network.height.min()), radio.receiver, radio.radius)
     count = len(network.x)
-    workers = max(1, min(threads or len(os.sched_getaffinity(0)), 1 + count // SITES_AT_ONCE))
+    room = MOST_BYTES // (BYTES_OF_A_CELL * grid.rows * grid.columns)
+    cores = threads or len(os.sched_getaffinity(0))
+    workers = max(1, min(cores, room, 1 + count // SITES_AT_ONCE))
     # neighbours one after the other share cells in the cache
     band = np.floor(network.y / radio.radius)
     order = np.lexsort((np.where(band % 2 == 0, network.x, -network.x), band))
@@ -320,6 +335,29 @@ def reach(network: Network, radio: Radio, grid: Grid, site: int) -> Rectangle:
     """The cells that a site can reach."""
     x, y = float(network.x[site]), float(network.y[site])
     return window_of(x, y, radio.radius, grid.west, grid.south, grid.cell, grid.rows, grid.columns)  # type: ignore[no-any-return]
+
+
+def site_power(
+    network: Network, buildings: Buildings, grid: Grid, radio: Radio, site: int,
+    scratch: Scratch | None = None,
+) -> tuple[Rectangle, Float32]:  # fmt: skip
+    """One site alone, as for the gain of a candidate: the cells it can reach, and its power there.
+
+    Returns the rectangle and (its rows, its columns) mW of the site's strongest sector; the
+    rectangle is empty where the site reaches no cell.
+    """
+    check_heights(float(network.height[site]), radio.receiver, radio.radius)
+    row, column, end_row, end_column = within = reach(network, radio, grid, site)
+    if row == end_row or column == end_column:
+        return within, np.zeros((end_row - row, end_column - column), np.float32)
+    part = Grid(
+        grid.west + column * grid.cell, grid.south + row * grid.cell, grid.cell,
+        end_row - row, end_column - column,
+    )  # fmt: skip
+    alone = empty(part)
+    scratch = scratch or Scratch(grid, radio.radius)
+    _apply(ADD, alone, network, buildings, radio, site, scratch)
+    return within, alone.best
 
 
 def take_out(
