@@ -1,4 +1,4 @@
-"""Cuts hold for every set of whole facilities, are broken by the shares given, and lower the bound."""
+"""Cuts hold for every set of whole facilities, cut off the shares given, and lower the bound."""
 
 import itertools
 

@@ -1,0 +1,55 @@
+"""The optima of spopt (BSD-3), where it is installed, are ours."""
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+from xinji.methods.siting import cover_within, maximal_covering, p_median, set_covering
+
+locate = pytest.importorskip("spopt.locate", reason="spopt is not installed")
+pulp = pytest.importorskip("pulp", reason="spopt's solver is not installed")
+
+
+def places(seed, points=150, candidates=40, side=2_000.0):
+    generator = np.random.default_rng(seed)
+    demand = generator.uniform(0, side, (points, 2))
+    # every point has a candidate in reach
+    near = demand[:candidates] + generator.uniform(-50, 50, (candidates, 2))
+    return demand, near, generator.integers(1, 101, points).astype(float)
+
+
+def optimum(model):
+    model.solve(pulp.PULP_CBC_CMD(msg=False))
+    return pulp.value(model.problem.objective)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_maximal_covering(seed):
+    demand, candidates, weights = places(seed)
+    theirs = optimum(
+        locate.MCLP.from_cost_matrix(cdist(demand, candidates), weights, 300.0, p_facilities=6)
+    )
+    ours = maximal_covering(cover_within(demand, candidates, 300.0), weights, 6)
+    assert ours.objective == pytest.approx(theirs)
+    assert ours.gap == 0
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_set_covering(seed):
+    demand, candidates, _ = places(seed)
+    away = cdist(demand, candidates)
+    radius = float(away.min(1).max()) + 1.0
+    theirs = optimum(locate.LSCP.from_cost_matrix(away, radius))
+    ours = set_covering(cover_within(demand, candidates, radius))
+    assert ours.objective == pytest.approx(theirs)
+    assert ours.gap == 0
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_p_median(seed):
+    demand, candidates, weights = places(seed)
+    away = np.rint(cdist(demand, candidates))
+    theirs = optimum(locate.PMedian.from_cost_matrix(away, weights, p_facilities=5))
+    ours = p_median(away, 5, weights=weights)
+    assert ours.objective == pytest.approx(theirs)
+    assert ours.bound <= theirs + 1e-6
