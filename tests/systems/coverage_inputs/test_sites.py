@@ -159,6 +159,15 @@ def test_a_network_written_is_read_back_as_it_was(district, sectors):
         assert getattr(found.sectors, field.name).tolist() == getattr(sectors, field.name).tolist()
 
 
+def test_a_ledger_with_longitude_and_latitude_swapped_names_the_remedy(district, sectors):
+    body = sites_csv(replace(sectors, longitude=sectors.latitude, latitude=sectors.longitude))
+    found = import_sites(body, outline=district.outline)
+    assert len(found.sectors) == 0
+    assert "2794 of 2794" in found.report.notes[0] and "swapped=True" in found.report.notes[0]
+    again = import_sites(body, outline=district.outline, swapped=True)
+    assert len(again.sectors) == len(sectors) and again.report.notes == []
+
+
 def test_a_site_scattered_over_the_district_is_doubted(district):
     far = GOOD.replace("121.400", "121.410").replace(",120,", ",240,")
     found = import_sites(ledger(GOOD, far), outline=district.outline)

@@ -17,7 +17,7 @@ SAMPLED = 5_000
 _MOST_EVIDENCE = 300
 CONFIDENT = 0.95
 DATUM_NAMES = {"wgs84": "WGS-84", "gcj02": "GCJ-02", "bd09": "BD-09"}
-# share of a right file's points that may lie outside all the same
+# share of a right file's points that lies outside at the least
 _STRAY = 0.005
 
 
@@ -64,12 +64,13 @@ def guess_datum(
             share = len(hit) / len(lon)
             matched[datum] = 1 - share if avoided else share
     weight = min(len(lon), _MOST_EVIDENCE)
+    # the more of the file lies outside under every datum, the less the outline tells
+    stray = min(max(1 - max(inside.values()), _STRAY), 0.5)
     scores = np.zeros(len(DATUMS))
     for at, datum in enumerate(DATUMS):
-        share = inside[datum]
-        scores[at] += weight * (share * math.log(1 - _STRAY) + (1 - share) * math.log(_STRAY))
+        scores[at] += weight * inside[datum] * math.log((1 - stray) / stray)
         if matched:
-            scores[at] += weight * _match_score(matched, datum)
+            scores[at] += weight * _match_score(matched, datum, weight)
     odds = np.exp(scores - scores.max())
     best = int(np.argmax(odds))
     return DatumGuess(
@@ -105,10 +106,11 @@ def likely_datum_of_outsiders(
     return hint
 
 
-def _match_score(matched: dict[str, float], datum: str) -> float:
+def _match_score(matched: dict[str, float], datum: str, count: int) -> float:
     """Mean log-likelihood of a point's match, the best datum's rate against the others'."""
     best = max(matched.values())
     others = (sum(matched.values()) - best) / (len(matched) - 1)
-    high, low = (min(max(rate, 0.01), 0.99) for rate in (best, others))
+    # Laplace's rule: rates seen in few points are drawn to one half
+    high, low = ((rate * count + 1) / (count + 2) for rate in (best, others))
     share = matched[datum]
     return share * math.log(high / low) + (1 - share) * math.log((1 - high) / (1 - low))

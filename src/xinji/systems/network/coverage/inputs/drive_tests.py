@@ -25,7 +25,7 @@ from xinji.systems.network.coverage.inputs import tables
 from xinji.systems.network.coverage.inputs.checked_block import CheckedBlock
 from xinji.systems.network.coverage.inputs.datum import CONFIDENT, guess_datum
 from xinji.systems.network.coverage.inputs.log_times import LogClock
-from xinji.systems.network.coverage.inputs.places import placed
+from xinji.systems.network.coverage.inputs.places import note_swapped, placed
 from xinji.systems.network.coverage.inputs.report import ImportReport, UnreadableError
 from xinji.systems.network.coverage.inputs.sectors import Floats, Integers, Texts
 from xinji.systems.network.coverage.inputs.tables import Block, Heading, table_blocks
@@ -382,14 +382,7 @@ def _judge_places(
     if outline is None:
         return
     longitude, latitude = (np.concatenate([pair[at] for pair in seen]) for at in (0, 1))
-    swapped = sum(
-        count for rule, count in report.fault_counts.items() if rule.endswith("look swapped")
-    )
-    if swapped > len(longitude) / 2:
-        report.notes.append(
-            f"{swapped} of {len(longitude)} rows have longitude and latitude in each other's "
-            "column: import again with swapped=True"
-        )
+    if note_swapped(report):
         return
     report.datum = guess_datum(longitude, latitude, outline, roads, ROAD_M)
     guess = report.datum

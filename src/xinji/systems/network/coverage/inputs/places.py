@@ -9,6 +9,7 @@ from shapely.geometry.base import BaseGeometry
 from xinji.methods.geodesy import to_wgs84
 from xinji.systems.network.coverage.inputs.checked_block import CheckedBlock
 from xinji.systems.network.coverage.inputs.datum import likely_datum_of_outsiders
+from xinji.systems.network.coverage.inputs.report import ImportReport
 from xinji.systems.network.coverage.inputs.sectors import Floats
 
 
@@ -44,3 +45,17 @@ def placed(
                 shown,
             )
     return longitude, latitude
+
+
+def note_swapped(report: ImportReport) -> bool:
+    """Note when most rows were refused with longitude and latitude in each other's place."""
+    swapped = sum(
+        count for rule, count in report.fault_counts.items() if rule.endswith("look swapped")
+    )
+    if swapped <= report.read / 2:
+        return False
+    report.notes.append(
+        f"{swapped} of {report.read} rows have longitude and latitude in each other's column: "
+        "import again with swapped=True"
+    )
+    return True

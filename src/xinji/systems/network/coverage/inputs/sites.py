@@ -25,7 +25,7 @@ from xinji.systems.network.coverage.inputs.datum import (
     CONFIDENT,
     guess_datum,
 )
-from xinji.systems.network.coverage.inputs.places import placed
+from xinji.systems.network.coverage.inputs.places import note_swapped, placed
 from xinji.systems.network.coverage.inputs.report import (
     ImportReport,
     UnreadableError,
@@ -66,6 +66,7 @@ def import_sites(
     outline: BaseGeometry | None = None,
     footprints: npt.NDArray[np.object_] | None = None,
     datum: str | None = None,
+    swapped: bool = False,
 ) -> ImportedSites:
     """Read a ledger of sectors.
 
@@ -75,6 +76,7 @@ def import_sites(
         footprints: shapely geometries of buildings: sites on roofs tell the datum better.
         datum: of the file's coordinates; they are converted. None: taken for WGS-84, and when they
             look like another datum the report says so (`report.datum`, `report.notes`).
+        swapped: the columns longitude and latitude hold each other's values.
 
     Raises:
         UnreadableError: not such a file, a needed column is missing, more than
@@ -95,8 +97,11 @@ def import_sites(
             raise UnreadableError(
                 f"more than {MAXIMUM_SECTORS:,} rows; that is the cap (MAXIMUM_SECTORS)"
             )
-        for row, cells in block.odd:
-            report.fault(row, "row", "as many cells as the head line", cells)
+        for row, count in block.odd:
+            report.fault(row, "row", "as many cells as the head line", count)
+        if swapped:
+            cells = block.cells
+            cells["longitude"], cells["latitude"] = cells["latitude"], cells["longitude"]
         checked = CheckedBlock(block, report)
         places = checked.number("longitude"), checked.number("latitude")
         seen.append(places)
@@ -239,7 +244,7 @@ def _datum(
     footprints: npt.NDArray[np.object_] | None,
     datum: str | None,
 ) -> Any:
-    if outline is None:
+    if outline is None or note_swapped(report):
         return None
     longitude, latitude = (np.concatenate([pair[at] for pair in seen]) for at in (0, 1))
     guess = guess_datum(longitude, latitude, outline, footprints)
