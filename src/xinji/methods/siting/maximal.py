@@ -38,6 +38,8 @@ PACE, LAST_PACE, CUT_PACE = 2.0, 0.02, 2.0
 STAGE = 100
 CUTS_FROM, CUT_PARTS, MOST_CUTS = 4_000, 3, 6_000
 """With fewer steps the bound falls faster without cuts."""
+LARGE, MOST_EASE = 200_000, 4.0
+"""Pairs of a problem that gets the steps stated; a smaller one gets more, up to so many times."""
 RARE = 0.005
 """Smoothed share of rounds of the bound, below which a candidate leaves the search."""
 BLEND = 0.3
@@ -218,7 +220,9 @@ class _Search:
 
     def descend(self, begin: float, end: float) -> None:
         """Lower the bound; with much effort, where covered once counts, also by cuts."""
-        descents = self.clock.effort.descents
+        # steps of a small problem are cheap
+        ease = min(max(LARGE / max(self.cover.pairs, 1), 1.0), MOST_EASE)
+        descents = int(self.clock.effort.descents * ease)
         parts = CUT_PARTS if self.given.steps.size == 2 and descents >= CUTS_FROM else 0
         plain = CUTS_FROM // 2 if parts else descents
         middle = begin + (end - begin) * plain / max(descents, 1)
