@@ -19,8 +19,8 @@ from xinji.methods.radio.antenna import cut_db
 from xinji.methods.radio.path_loss import loss_pair
 from xinji.methods.radio.sight import cast_shadows, disc_rows, window_of
 
-STEPS = 32  # of the distance table, for each doubling of the square of the distance
-SHIFT = 23 - 5  # bits of a float32's fraction below those steps
+STEPS = 64  # of the distance table, for each doubling of the square of the distance
+SHIFT = 23 - 6  # bits of a float32's fraction below those steps
 TURN = 512  # of the direction table, for a full turn
 FIRST = 125 * STEPS  # place of a square of 1/4 m2: below it all is one distance
 LEAST_SQUARE = np.float32(0.25)
