@@ -46,6 +46,8 @@ BASEMAP: dict[str, Any] = {"type": "FeatureCollection", "features": []}
 class Live:
     """The square district: three gauges in the west, three in the east; people of every role."""
 
+    basemap = BASEMAP
+
     def __init__(self, path: Path, house: House | None = None) -> None:
         self.house = house or planned_house(path)
         put, check = self.house.registry.put, self.house.registry.check
@@ -80,7 +82,7 @@ class Live:
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        app, changes = application(Site(self.house, PLAN, DISTRICT, BASEMAP))
+        app, changes = application(Site(self.house, PLAN, DISTRICT, self.basemap))
         server = uvicorn.Server(
             uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
         )
