@@ -57,7 +57,7 @@ def test_more_effort_proves_a_smaller_gap_by_cuts():
     )
     weights = generator.integers(1, 101, 2_500).astype(float)
     plain = maximal_covering(
-        cover, weights, 16, effort=Effort(rounds=4_000, descents=400, exact_pairs=0)
+        cover, weights, 16, effort=Effort(rounds=4_000, descents=200, exact_pairs=0)
     )
     more = maximal_covering(cover, weights, 16, effort=Effort(rounds=4_000, exact_pairs=0))
     assert "cuts" in more.how and "cuts" not in plain.how

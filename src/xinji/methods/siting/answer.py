@@ -24,7 +24,7 @@ class Effort:
     Attributes:
         rounds: of the local search.
         descents: steps of the subgradient that lowers the bound. In maximal covering problems
-            below 200,000 pairs get up to 4 times as many, and from 4,000 on cuts are used,
+            below 200,000 pairs get up to 4 times as many, and from 1,000 on cuts are used,
             which bring the bound below the linear relaxation's.
         exact_pairs: problems with at most so many pairs left after fixing go to the exact
             solver as well; 0 for never.
@@ -35,7 +35,7 @@ class Effort:
         progress: see `Progress`.
     """
 
-    rounds: int = 40_000
+    rounds: int = 30_000
     descents: int = 1_500
     exact_pairs: int = 6_000
     exact_seconds: float = 10.0

@@ -3,9 +3,9 @@
 A point counts when it is covered: count_i <= sum of its open candidates. Relaxed with a multiplier
 u_i per point, what is left falls apart: each point takes its best count by itself, and the
 candidates are ranked by the multipliers that they collect (Galvao and ReVelle, EJOR 1996). Every
-u gives a valid bound; a subgradient with deflection (Camerini, Fratta and Maffioli 1975) looks for
-the smallest. That is the bound of the linear relaxation at best; cuts (`cover_cuts`) that are
-relaxed in the same way go below it.
+u gives a valid bound; a subgradient with momentum (deflection: Camerini, Fratta and Maffioli
+1975) looks for the smallest. That is the bound of the linear relaxation at best; cuts
+(`cover_cuts`) that are relaxed in the same way go below it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from numba import njit
 from xinji.methods.siting.cover_search import Booleans, Floats, Indices, Instance, Integers
 
 SMOOTHING = 0.005
+MOMENTUM = 0.96
 
 
 class Cuts(NamedTuple):
@@ -220,19 +221,12 @@ def descend(
         for j in range(places):
             shares[j] += SMOOTHING * (taken[j] - shares[j])
         _slopes(slope, taken, wanted, cuts, given)
-        inner = square = 0.0
+        length = 0.0
         for i in range(size):
             # a multiplier at its limit does not leave it
             if (u[i] >= high[i] and slope[i] < 0.0) or (u[i] <= 0.0 and slope[i] > 0.0):
                 slope[i] = 0.0
-            inner += slope[i] * way[i]
-            square += way[i] * way[i]
-        keep = 0.0
-        if inner < 0.0 and square > 0.0:
-            keep = -1.5 * inner / square
-        length = 0.0
-        for i in range(size):
-            way[i] = slope[i] + keep * way[i]
+            way[i] = slope[i] + MOMENTUM * way[i]
             length += way[i] * way[i]
         if length == 0.0:
             break

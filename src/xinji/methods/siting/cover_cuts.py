@@ -15,7 +15,7 @@ from xinji.methods.siting.cover import Cover, Floats, Integers
 from xinji.methods.siting.cover_bound import Cuts
 from xinji.methods.siting.cover_search import Indices
 
-TRIES = 150
+TRIES = 120
 LEAST_SHARE = 0.005
 LEAST_BREACH = 0.02
 WIDEST = 24

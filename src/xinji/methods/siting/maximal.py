@@ -34,10 +34,12 @@ CHUNK = 2_000
 HOT, COLD = 0.1, 0.007
 """Temperatures, in shares of the worth of one facility."""
 HURRY = 0.2
-PACE, LAST_PACE, CUT_PACE = 2.0, 0.02, 2.0
-STAGE = 100
-CUTS_FROM, CUT_PARTS, MOST_CUTS = 4_000, 3, 6_000
-"""With fewer steps the bound falls faster without cuts."""
+PACE, MIDDLE_PACE, LAST_PACE, CUT_PACE = 2.0, 0.1, 0.02, 1.0
+STAGE = 300
+CUTS_FROM, CUT_PARTS, MOST_CUTS = 1_000, 3, 6_000
+"""With fewer steps the bound falls faster without cuts; looked for so many times at most."""
+PLAIN = 0.4
+"""Share of the steps before the first cuts."""
 LARGE, MOST_EASE = 200_000, 4.0
 """Pairs of a problem that gets the steps stated; a smaller one gets more, up to so many times."""
 RARE = 0.005
@@ -219,14 +221,14 @@ class _Search:
         self.how.append(f"{rounds} rounds {self.worth:.10g}")
 
     def descend(self, begin: float, end: float) -> None:
-        """Lower the bound; with much effort, where covered once counts, also by cuts."""
+        """Lower the bound; where covered once counts also by cuts."""
         # steps of a small problem are cheap
         ease = min(max(LARGE / max(self.cover.pairs, 1), 1.0), MOST_EASE)
         descents = int(self.clock.effort.descents * ease)
-        parts = CUT_PARTS if self.given.steps.size == 2 and descents >= CUTS_FROM else 0
-        plain = CUTS_FROM // 2 if parts else descents
+        parts = min(descents // CUTS_FROM, CUT_PARTS) if self.given.steps.size == 2 else 0
+        plain = int(descents * PLAIN) if parts else descents
         middle = begin + (end - begin) * plain / max(descents, 1)
-        self.stage(plain, PACE, LAST_PACE, begin, middle)
+        self.stage(plain, PACE, MIDDLE_PACE if parts else LAST_PACE, begin, middle)
         step = (end - middle) / max(parts, 1)
         for part in range(parts):
             if self.clock.stopped:
