@@ -18,6 +18,30 @@ MACRO = "(attributes->>'type') = 'macro'"
 POLE = "(attributes->>'type') = 'pole'"
 INDOOR_5G = "(attributes->>'indoor_5g') = 'true'"
 
+DISTRICT = "(t.attributes->>'code') NOT IN (SELECT code FROM areas WHERE parent IS NOT NULL)"
+"""The whole district of an operator, among the things of kind `coverage-area`."""
+
+
+def _newest(name: str) -> str:
+    """The newest computed figure of each operator's whole district at `$asof`."""
+    return (
+        "SELECT t.id, t.name, arg_max(o.value, o.time) AS value, max(o.time) AS last, "
+        "max(o.source) AS source FROM observations o JOIN things t ON t.id = o.thing "
+        f"WHERE o.kind = 'coverage-area' AND o.property = '{name}' AND o.time <= $asof "
+        f"AND {DISTRICT} GROUP BY t.id, t.name"
+    )
+
+
+def _latest_of_district(name: str) -> str:
+    """SQL for the mean over the operators."""
+    return f"SELECT avg(value) AS value FROM ({_newest(name)})"
+
+
+def _rows_of_district(name: str) -> str:
+    """SQL for the operators behind it."""
+    return f"{_newest(name)} ORDER BY t.id"
+
+
 INDICATORS = (
     Indicator(
         id="network.coverage.outdoor_5g_share",
@@ -86,5 +110,28 @@ INDICATORS = (
         owner=OWNER,
         system=SYSTEM,
         decimals=2,
+    ),
+    *(
+        Indicator(
+            id=f"network.coverage.predicted_{name}",
+            title=title,
+            unit=unit,
+            sql=_latest_of_district(name),
+            rows_sql=_rows_of_district(name),
+            owner=OWNER,
+            system=SYSTEM,
+            decimals=decimals,
+        )
+        for name, title, unit, decimals in (
+            ("outdoor_share", Title("5G室外覆盖率(预测)", "Outdoor coverage, predicted"), "%", 2),
+            ("road_share", Title("5G道路覆盖率(预测)", "Road coverage, predicted"), "%", 2),
+            ("indoor_share", Title("楼宇5G覆盖率(预测)", "Buildings covered, predicted"), "%", 2),
+            (
+                "mean_rate_mbps",
+                Title("5G平均下载速率(预测)", "Mean download rate, predicted"),
+                "Mbit/s",
+                0,
+            ),
+        )
     ),
 )

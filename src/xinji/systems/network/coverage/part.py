@@ -21,6 +21,8 @@ from xinji.store.network_schema import buildings as buildings_table
 from xinji.store.observations import moment
 from xinji.store.schema import things
 from xinji.systems.network.coverage.changes import Edit, apply
+from xinji.systems.network.coverage.drive_tests import DriveTest, sector_residuals
+from xinji.systems.network.coverage.inputs.drive_tests import DriveTests
 from xinji.systems.network.coverage.parameters import Parameters, own_parameters
 from xinji.systems.network.coverage.prediction import Prediction, predict
 from xinji.systems.network.coverage.registered import (
@@ -192,6 +194,27 @@ class Coverage:
             attributes={"operator": operator, "code": area.code},
             source=source,
         )
+
+    # -- drive tests ---------------------------------------------------------------------------
+
+    def observe_residuals(self, test: DriveTest, samples: DriveTests) -> int:
+        """Observe how far each sector is from a drive test; how many sectors were told.
+
+        The time is that of the comparison: an old test that is brought today says so today.
+        """
+        maps = self.maps
+        if maps is None or test.operator not in maps.predictions:
+            return 0
+        _, _, medians = sector_residuals(maps.predictions[test.operator], samples)
+        at = self._house.clock.now()
+        rows = [
+            (sector, "residual_db", at, min(100.0, max(-100.0, round(median, 2))))
+            for sector, (median, _) in medians.items()
+            if sector in self._house.registry.things
+        ]
+        if rows:
+            self._house.ingest.put(Device(SYSTEM, source=Source.of(test.source)), rows)
+        return len(rows)
 
     # -- scenarios ------------------------------------------------------------------------------
 

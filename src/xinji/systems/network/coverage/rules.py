@@ -23,6 +23,13 @@ CASE_CLASSES = (
         department="区科委网络保障组",
         limit_seconds=24 * 3600,
     ),
+    CaseClass(
+        name="sector-degraded",
+        title=Title("扇区覆盖劣化", "Sector below prediction"),
+        type="device-fault",
+        department="区科委网络保障组",
+        limit_seconds=5 * 86_400,
+    ),
 )
 
 RULES = (
@@ -74,6 +81,17 @@ RULES = (
         property="indoor_system",
         condition=Silence(seconds=300),
         severity=Severity.WARNING,
+        system=SYSTEM,
+    ),
+    Rule(
+        id="network.coverage.sector_degraded",
+        title=Title("扇区实测明显低于预测", "Sector measured well below prediction"),
+        kind="radio-sector",
+        property="residual_db",
+        # two standard deviations of shadow fading of a street's median, as an operating setting
+        condition=Threshold(op="<", limit=-12, clear=-8),
+        severity=Severity.MINOR,
+        case_class="sector-degraded",
         system=SYSTEM,
     ),
 )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from xinji.systems.network.coverage.api import imports, maps, planning, scenarios
+from xinji.systems.network.coverage.api import drive_tests, imports, maps, planning, scenarios
 
 ENDPOINTS = tuple(
     endpoint
-    for subject in (maps, imports, scenarios, planning)
+    for subject in (maps, imports, scenarios, planning, drive_tests)
     for endpoint in subject.routes.endpoints
 )

@@ -32,14 +32,16 @@ routes = Routes()
 SHOWN_FAULTS = 200
 
 
-def _choice(call: Call, name: str, values: tuple[str, ...]) -> str | None:
+def choice(call: Call, name: str, values: tuple[str, ...]) -> str | None:
+    """A query parameter that is one of some words, None when it is not given."""
     text = call.text(name)
     if text and text not in values:
         raise Problem(400, "Bad parameter", field=name, rule=", ".join(values))
     return text or None
 
 
-def _outline(call: Call) -> Any:
+def outline_of(call: Call) -> Any:
+    """The district's polygon, None when it has no geometry."""
     shapes = [
         shapely.geometry.shape(area.geometry)
         for area in call.house.registry.areas.values()
@@ -48,7 +50,8 @@ def _outline(call: Call) -> Any:
     return shapely.union_all(shapes) if shapes else None
 
 
-def _answer(report: ImportReport, *, dry_run: bool, **stored: int) -> dict[str, Any]:
+def answer_of(report: ImportReport, *, dry_run: bool, **stored: int) -> dict[str, Any]:
+    """An import's report as the API shows it."""
     shown: dict[str, Any] = msgspec.to_builtins(report)
     for name in ("faults", "doubts"):
         shown[name] = shown[name][:SHOWN_FAULTS]
@@ -64,19 +67,19 @@ def sites_import(call: Call) -> dict[str, Any]:
     `dry_run=true` (the default) stores nothing; `datum` is the file's (wgs84, gcj02, bd09).
     """
     dry_run = call.flag("dry_run") is not False
-    source = _choice(call, "source", ("measured", "simulated")) or "measured"
+    source = choice(call, "source", ("measured", "simulated")) or "measured"
     house = call.house
     try:
         found = import_sites(
             call.body,
-            outline=_outline(call),
+            outline=outline_of(call),
             footprints=read_buildings(house.database).geometries,
-            datum=_choice(call, "datum", DATUMS),
+            datum=choice(call, "datum", DATUMS),
         )
     except UnreadableError as error:
         raise Problem(422, "Cannot be read", str(error), field="body") from None
     if dry_run or not len(found.sectors):
-        return _answer(found.report, dry_run=dry_run, new=0, changed=0)
+        return answer_of(found.report, dry_run=dry_run, new=0, changed=0)
     try:
         checked = [
             house.registry.check(thing)
@@ -95,7 +98,7 @@ def sites_import(call: Call) -> dict[str, Any]:
             str(len(found.sectors)),
             {"refused": found.report.refused},
         )
-    return _answer(found.report, dry_run=False, new=new, changed=changed)
+    return answer_of(found.report, dry_run=False, new=new, changed=changed)
 
 
 def _stations(sectors: Sectors, source: str, known: set[str]) -> list[Thing]:
@@ -149,15 +152,15 @@ def buildings_import(call: Call) -> dict[str, Any]:
     Outlines of the same id are replaced. `dry_run=true` (the default) stores nothing.
     """
     dry_run = call.flag("dry_run") is not False
-    source = _choice(call, "source", ("measured", "simulated")) or "measured"
+    source = choice(call, "source", ("measured", "simulated")) or "measured"
     house = call.house
     lines = [shapely.LineString(road) for road in roads_of(call.site.basemap)]
     try:
         found = import_buildings(
             call.body,
-            outline=_outline(call),
+            outline=outline_of(call),
             roads=np.array([*lines, None], object)[:-1],
-            datum=_choice(call, "datum", DATUMS),
+            datum=choice(call, "datum", DATUMS),
         )
     except UnreadableError as error:
         raise Problem(422, "Cannot be read", str(error), field="body") from None
@@ -178,4 +181,4 @@ def buildings_import(call: Call) -> dict[str, Any]:
                 str(len(found.buildings)),
                 {"refused": found.report.refused},
             )
-    return _answer(found.report, dry_run=dry_run, new=new, changed=changed)
+    return answer_of(found.report, dry_run=dry_run, new=new, changed=changed)

@@ -1,0 +1,189 @@
+"""Drive tests: brought as logs, kept whole, compared with the prediction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import shapely
+
+from xinji.access.identity import Role
+from xinji.api.call import Call, Problem, Routes, iso
+from xinji.methods.geodesy import DATUMS
+from xinji.systems.network.coverage import drive_tests
+from xinji.systems.network.coverage.api.imports import answer_of, choice, outline_of
+from xinji.systems.network.coverage.api.maps import computed, coverage
+from xinji.systems.network.coverage.drive_tests import DriveTest
+from xinji.systems.network.coverage.inputs.drive_tests import DriveTests, import_drive_tests
+from xinji.systems.network.coverage.inputs.report import UnreadableError
+from xinji.systems.network.coverage.prediction import Prediction
+from xinji.systems.network.coverage.scene import roads_of
+
+routes = Routes()
+
+MOST_SAMPLES = 20_000
+
+
+def _item(known: DriveTest) -> dict[str, Any]:
+    item: dict[str, Any] = msgspec.to_builtins(known)
+    for name in ("started_at", "ended_at", "added_at"):
+        item[name] = iso(item[name])
+    return item
+
+
+def _known(call: Call) -> tuple[DriveTest, DriveTests]:
+    found = drive_tests.read(call.house.database, call.request.path_params["id"])
+    if found is None:
+        raise Problem(404, "No such drive test")
+    return found
+
+
+def _prediction(call: Call, operator: str) -> Prediction:
+    known = computed(call).predictions
+    if operator not in known:
+        raise Problem(409, "Nothing to compare with", f"{operator} has no map")
+    return known[operator]
+
+
+def _no_area(call: Call) -> None:
+    """Tracks of a vehicle cross areas: they are for people of the whole district."""
+    if call.person.area:
+        raise Problem(403, "Not allowed", "drive tests are for the whole district")
+
+
+@routes.get("/api/coverage/drive-tests", role=Role.OPERATOR)
+def tests_list(call: Call) -> dict[str, Any]:
+    """All drive tests, the newest first, without their reports."""
+    _no_area(call)
+    items = [_item(each) | {"report": None} for each in drive_tests.read_all(call.house.database)]
+    return {"items": items, "total": len(items)}
+
+
+@routes.post(
+    "/api/coverage/drive-tests",
+    role=Role.OPERATOR,
+    query="operator name dry_run datum swapped source",
+    body="table",
+)
+def test_import(call: Call) -> dict[str, Any]:
+    """A G-NetTrack log of one operator, CSV (may be gzipped): samples stored, bad rows named.
+
+    Where a map is computed, each sector's median of measured minus predicted is observed, so that
+    a sector that is much worse than it should be becomes a case.
+    """
+    _no_area(call)
+    house = call.house
+    operator, name = call.text("operator"), call.text("name") or "drive test"
+    if not operator:
+        raise Problem(400, "Bad parameter", field="operator", rule="whose network was measured")
+    dry_run = call.flag("dry_run") is not False
+    lines = [shapely.LineString(road) for road in roads_of(call.site.basemap)]
+    try:
+        found = import_drive_tests(
+            call.body,
+            outline=outline_of(call),
+            roads=np.array([*lines, None], object)[:-1],
+            datum=choice(call, "datum", DATUMS),
+            swapped=call.flag("swapped") is True,
+        )
+    except UnreadableError as error:
+        raise Problem(422, "Cannot be read", str(error), field="body") from None
+    if dry_run or not len(found.tests):
+        return answer_of(found.report, dry_run=dry_run) | {"missing": found.missing, "id": None}
+    with house.database.writing():
+        stored = drive_tests.put(
+            house.database,
+            call.body,
+            found,
+            name=name[:200],
+            operator=operator,
+            source=choice(call, "source", ("measured", "simulated")) or "measured",
+            person=call.person.name,
+            now=house.clock.now(),
+        )
+        house.audit.record(
+            call.person.name, "coverage.drive-test", stored.id[:16], {"samples": stored.samples}
+        )
+    part = coverage(call)
+    told = part.observe_residuals(stored, found.tests) if part.maps is not None else 0
+    return answer_of(found.report, dry_run=False) | {
+        "missing": found.missing,
+        "id": stored.id,
+        "sectors_compared": told,
+    }
+
+
+@routes.get("/api/coverage/drive-tests/{id}", role=Role.OPERATOR)
+def test_one(call: Call) -> dict[str, Any]:
+    """A drive test: its report, what was measured, and how far the prediction is from it."""
+    _no_area(call)
+    known, tests = _known(call)
+    limit = coverage(call).parameters.covered
+    strong = tests.rsrp_dbm >= limit.rsrp_dbm
+    both = np.isfinite(tests.rsrp_dbm) & np.isfinite(tests.sinr_db)
+    measured: dict[str, Any] = {
+        "covered_share": float((strong & (tests.sinr_db >= limit.sinr_db))[both].mean())
+        if both.any()
+        else None,
+        "median_rsrp_dbm": _median(tests.rsrp_dbm),
+        "median_sinr_db": _median(tests.sinr_db),
+        "median_downlink_mbps": _median(tests.downlink_kbps, 1e-3),
+    }
+    maps = coverage(call).maps
+    compared = None
+    if maps is not None and known.operator in maps.predictions:
+        predicted = drive_tests.at_places(
+            maps.predictions[known.operator], tests.longitude, tests.latitude
+        )
+        residual = tests.rsrp_dbm - predicted
+        residual = residual[np.isfinite(residual)]
+        if len(residual):
+            compared = {
+                "samples": len(residual),
+                "median_db": round(float(np.median(residual)), 2),
+                "mae_db": round(float(np.abs(residual).mean()), 2),
+                "rmse_db": round(float(np.sqrt((residual**2).mean())), 2),
+            }
+    return _item(known) | {"measured": measured, "compared": compared}
+
+
+def _median(values: Any, scale: float = 1.0) -> float | None:
+    known = values[np.isfinite(values)]
+    return round(float(np.median(known)) * scale, 2) if len(known) else None
+
+
+@routes.get("/api/coverage/drive-tests/{id}/samples", role=Role.OPERATOR, query="limit")
+def test_samples(call: Call) -> dict[str, Any]:
+    """Samples with what the map gives there; evenly thinned to `limit` (at most 20,000)."""
+    _no_area(call)
+    known, tests = _known(call)
+    prediction = _prediction(call, known.operator)
+    limit = call.number("limit", 5_000, 1, MOST_SAMPLES)
+    kept = np.flatnonzero(np.isfinite(tests.rsrp_dbm))
+    kept = kept[:: max(1, -(-len(kept) // limit))]
+    chosen = tests.take(kept)
+    predicted = drive_tests.at_places(prediction, chosen.longitude, chosen.latitude)
+
+    def column(values: Any, decimals: int) -> list[float | None]:
+        return [round(v, decimals) if np.isfinite(v) else None for v in values.tolist()]
+
+    return {
+        "longitude": column(chosen.longitude, 6),
+        "latitude": column(chosen.latitude, 6),
+        "measured_dbm": column(chosen.rsrp_dbm, 1),
+        "predicted_dbm": column(predicted, 1),
+        "residual_db": column(chosen.rsrp_dbm - predicted, 1),
+        "total": known.samples,
+    }
+
+
+@routes.delete("/api/coverage/drive-tests/{id}")
+def test_remove(call: Call) -> None:
+    """Take a drive test away (administrator)."""
+    known, _ = _known(call)
+    with call.house.database.writing():
+        drive_tests.remove(call.house.database, known.id)
+        call.house.audit.record(
+            call.person.name, "coverage.drive-test.remove", known.id[:16], known.name
+        )
