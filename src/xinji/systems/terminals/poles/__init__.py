@@ -1,0 +1,22 @@
+"""Shared poles: what they carry, what they can still carry, what feeds it."""
+
+from __future__ import annotations
+
+from xinji.model.system import System
+from xinji.model.title import Title
+from xinji.systems.terminals.poles.indicators import INDICATORS
+from xinji.systems.terminals.poles.kinds import KINDS
+from xinji.systems.terminals.poles.rules import CASE_CLASSES, RULES
+from xinji.systems.terminals.poles.simulate import simulate
+
+SYSTEM = System(
+    name="terminals.poles",
+    title=Title("综合杆", "Shared poles"),
+    family="terminals",
+    tasks=(18,),
+    kinds=KINDS,
+    rules=RULES,
+    case_classes=CASE_CLASSES,
+    indicators=INDICATORS,
+    simulate=simulate,
+)
