@@ -8,37 +8,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import httpx
-import msgspec
-import shapely
 
 from xinji.district.geography import District
 from xinji.district.radio.buildings import simulate_buildings
-from xinji.district.radio.network import simulate_network, write_truth
+from xinji.district.radio.drive_tests import DriveLog, simulate_drive_tests
+from xinji.district.radio.network import Network, simulate_network, write_truth
+from xinji.district.radio.truth import true_maps, truth_of
 from xinji.district.truth import TruthFile
 from xinji.model.things import Thing
-from xinji.systems.network.coverage.inputs.buildings import Buildings
+from xinji.systems.network.coverage.inputs.buildings import Buildings, buildings_geojson
 from xinji.systems.network.coverage.inputs.sites import sites_csv
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
-
-
-def buildings_geojson(buildings: Buildings) -> bytes:
-    """Outlines as a GeoJSON FeatureCollection; heights that are not known are left out."""
-    features = []
-    for at, outline in enumerate(buildings.geometries):
-        properties: dict[str, Any] = {
-            "id": buildings.id[at],
-            "name": buildings.name[at],
-            "use": buildings.use[at],
-            "floors": int(buildings.floors[at]),
-        }
-        if buildings.height_known[at]:
-            properties["height_m"] = round(float(buildings.height_m[at]), 2)
-        geometry = shapely.geometry.mapping(outline)
-        features.append({"type": "Feature", "geometry": geometry, "properties": properties})
-    return msgspec.json.encode({"type": "FeatureCollection", "features": features})
 
 
 async def bring_network(
@@ -49,7 +32,7 @@ async def bring_network(
     seed: int,
     truth: TruthFile,
 ) -> None:
-    """Import outlines and ledgers over HTTP, then ask for the maps of all years.
+    """Import outlines, ledgers and drive tests over HTTP, and ask for the maps of all years.
 
     `token` is an administrator's. What the house knows already is not sent again; a house that
     refuses is logged, the devices go on.
@@ -61,11 +44,20 @@ async def bring_network(
         found: dict[str, Any] = answer.raise_for_status().json()
         return found
 
+    def prepared() -> tuple[Buildings, Network]:
+        buildings = simulate_buildings(district, seed)
+        return buildings, simulate_network(stations, buildings, seed)
+
+    def driven(buildings: Buildings, network: Network) -> dict[str, DriveLog]:
+        maps = true_maps(district, buildings, network)
+        truths = {operator: truth_of(each) for operator, each in maps.items()}
+        return simulate_drive_tests(district, truths, seed=seed)
+
     try:
         known = await ask("GET", "/api/coverage")
-        if not known["sectors"] or not known["buildings"]:
-            buildings = await asyncio.to_thread(simulate_buildings, district, seed)
-            network = simulate_network(stations, buildings, seed)
+        tests = await ask("GET", "/api/coverage/drive-tests")
+        if not (known["sectors"] and known["buildings"] and tests["items"]):
+            buildings, network = await asyncio.to_thread(prepared)
             write_truth(truth, network)
             query = {"dry_run": "false", "source": "simulated", "datum": "wgs84"}
             for path, content in (
@@ -79,5 +71,12 @@ async def bring_network(
             await asyncio.sleep(POLL_SECONDS)
             job = await ask("GET", f"/api/jobs/{job['id']}")
         log.info("coverage: %s %s", job["state"], job["failure"])
+        if not tests["items"]:
+            for operator, each in (await asyncio.to_thread(driven, buildings, network)).items():
+                named = query | {"operator": operator, "name": f"{operator} 2021-07"}
+                found = await ask(
+                    "POST", "/api/coverage/drive-tests", params=named, content=each.csv
+                )
+                log.info("drive test of %s: %d samples", operator, found["kept"])
     except httpx.HTTPError as error:
         log.error("the radio network was not brought: %s", error)
