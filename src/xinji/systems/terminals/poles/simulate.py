@@ -10,7 +10,6 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from xinji.model.things import Thing
@@ -28,7 +27,6 @@ from xinji.systems.terminals.poles.kinds import BOX, POLE, POWER_BOX
 
 SYSTEM = "terminals.poles"
 POLES = 400
-PLANNED = 20
 STATIONS = 39
 POLES_A_BOX = 4
 CIRCUIT_W = (3680.0, 3680.0, 3680.0, 2300.0)
@@ -43,15 +41,14 @@ class Layout:
     """The poles as they stand, and the ground truth.
 
     Attributes:
-        live, planned, boxes, power_boxes: the things; their ledgers are in `inventory`.
+        poles, boxes, power_boxes: the things; their ledgers are in `inventory`.
         stations: id of the pole by the id of the station that it carries.
         planted: (thing, check) of every conflict that was put into the ledgers.
         overloaded: (power box, circuit) whose devices draw more than they are rated for.
         demand: rated watts by activity, shape (power boxes, 4 circuits, 3): lamps, radio, steady.
     """
 
-    live: tuple[Thing, ...]
-    planned: tuple[Thing, ...]
+    poles: tuple[Thing, ...]
     boxes: tuple[Thing, ...]
     power_boxes: tuple[Thing, ...]
     stations: dict[str, str]
@@ -61,10 +58,10 @@ class Layout:
 
 
 def simulate(ground: Ground, generator: np.random.Generator) -> tuple[Fleet, ...]:
-    """Poles in service, planned poles, equipment boxes, power boxes."""
+    """Poles, equipment boxes, power boxes."""
     made = lay_out(ground, generator)
     keys = [key_of(generator) for _ in range(6)]
-    count, boxes, powers = len(made.live), len(made.boxes), len(made.power_boxes)
+    count, boxes, powers = len(made.poles), len(made.boxes), len(made.power_boxes)
     lean = generator.uniform(0.1, 0.8, count)
     factor = np.ones((powers, 4))
     at = next(i for i, thing in enumerate(made.power_boxes) if thing.id == made.overloaded[0])
@@ -106,10 +103,9 @@ def simulate(ground: Ground, generator: np.random.Generator) -> tuple[Fleet, ...
     return (
         Fleet(
             system=SYSTEM,
-            things=made.live,
+            things=made.poles,
             streams=(Stream(property="tilt_deg", period=300, sample=tilt, decimals=2),),
         ),
-        Fleet(system=SYSTEM, things=made.planned, streams=()),
         Fleet(
             system=SYSTEM,
             things=made.boxes,
@@ -166,12 +162,10 @@ def lay_out(ground: Ground, generator: np.random.Generator) -> Layout:
         kinds = ("main-12", "main-10", "main-10", "sub-6")
         pole.type = "main-10" if pole.station >= 0 else kinds[at % len(kinds)]
     power_of = _pairs(box_roads)
-    free = [at for at, pole in enumerate(poles) if pole.station < 0]
-    planned = set(generator.permutation(free)[:PLANNED].tolist())
     ledgers: list[list[dict[str, Any]]] = []
     bays = [0] * len(box_roads)
     for at, pole in enumerate(poles):
-        mounts = [] if at in planned else _mounts(ground, pole, at, generator)
+        mounts = _mounts(ground, pole, at, generator)
         for each in mounts:
             if each["device"] == "lamp":
                 each["power_box"] = f"{ground.slug}:{POWER_BOX}:{power_of[pole.box] + 1:03d}"
@@ -180,19 +174,16 @@ def lay_out(ground: Ground, generator: np.random.Generator) -> Layout:
                 bays[pole.box] += 1
                 each["bays"] = [bays[pole.box]]
         ledgers.append(mounts)
-    standing = [at for at in range(len(poles)) if at not in planned]
-    planted = _plant(ground, poles, ledgers, standing, power_of, generator)
+    planted = _plant(ground, poles, ledgers, power_of, generator)
     demand = _demand(poles, ledgers, power_of)
-    things = _pole_things(ground, poles, ledgers, planned)
-    live = tuple(t for at, t in enumerate(things) if at not in planned)
+    things = _pole_things(ground, poles, ledgers)
     power_boxes = _power_things(ground, poles, power_of)
     clear = {thing for thing, _ in planted}
     overloaded = next(
         thing.id for thing in power_boxes[len(power_boxes) // 2 :] if thing.id not in clear
     )
     return Layout(
-        live=live,
-        planned=tuple(t for at, t in enumerate(things) if at in planned),
+        poles=things,
         boxes=_box_things(ground, poles, len(box_roads)),
         power_boxes=power_boxes,
         stations={
@@ -301,13 +292,12 @@ def _plant(
     ground: Ground,
     poles: list[_Pole],
     ledgers: list[list[dict[str, Any]]],
-    standing: list[int],
     power_of: list[int],
     generator: np.random.Generator,
 ) -> set[tuple[str, str]]:
     """Put one conflict of each sort into the ledgers of poles that carry no station."""
-    mains = [at for at in standing if poles[at].type == "main-10" and poles[at].station < 0]
-    order = [mains[i] for i in generator.permutation(len(mains))]
+    mains = [at for at, p in enumerate(poles) if p.type == "main-10" and p.station < 0]
+    order: list[int] = [mains[i] for i in generator.permutation(len(mains))]
     found: set[tuple[str, str]] = set()
     used: set[int] = set()
 
@@ -316,7 +306,7 @@ def _plant(
 
     def take() -> int:
         # each in a neighbourhood of its own, so that one conflict does not cause another
-        at = next(each for each in order if power_of[poles[each].box] not in used)
+        at = int(next(each for each in order if power_of[poles[each].box] not in used))
         used.add(power_of[poles[at].box])
         return at
 
@@ -331,7 +321,12 @@ def _plant(
         return _mount(slot, kind, OWNERS[2], f"SNX-{number}", **(plain | more))
 
     put(take(), "slot-weight", device("B2", 1, weight_kg=40.0), clear=("B2",))
-    put(take(), "slot-wind", device("A1", 2, height_m=6.0, wind_area_m2=1.6), clear=("A1",))
+    put(
+        take(),
+        "slot-wind",
+        device("A1", 2, height_m=6.0, wind_area_m2=1.6),
+        clear=("A1", "B2", "B3"),
+    )
     put(take(), "height", device("B1", 3, height_m=4.0), clear=("B1",))
     put(take(), "interface", device("T1", 4, height_m=11.0, interface="rail"))
     put(take(), "slot", device("B2", 5), device("B2", 6), clear=("B2",))
@@ -351,11 +346,10 @@ def _plant(
     ledgers[at] = [each for each in ledgers[at] if each["slot"] not in ("B1", "B2")]
     ledgers[at] += [device("B1", 11, height_m=8.0, bays=[12]), device("B2", 12, bays=[12])]
     found.add((f"{ground.slug}:{BOX}:{poles[at].box + 1:03d}", "bay"))
-    for each in standing:
-        if poles[each].box == poles[at].box:
-            for known in ledgers[each]:
-                if known.get("bays") == [12] and not known["serial"].startswith("SNX"):
-                    del known["bays"]
+    for pole, mounts in zip(poles, ledgers, strict=True):
+        for known in mounts if pole.box == poles[at].box else ():
+            if known.get("bays") == [12] and not known["serial"].startswith("SNX"):
+                del known["bays"]
     at = take()
     charger = device("D1", 13, device="charger", interface="cabin", height_m=1.2, rated_w=4800.0,
                      weight_kg=35.0, power_box=_power_id(ground, power_of[poles[at].box]),
@@ -392,23 +386,22 @@ def _pole_things(
     ground: Ground,
     poles: list[_Pole],
     ledgers: list[list[dict[str, Any]]],
-    planned: set[int],
-) -> list[Thing]:
+) -> tuple[Thing, ...]:
     heights = {"main-12": 12.0, "main-10": 10.0, "sub-6": 6.0}
     attributes = [
         {
             "type": pole.type,
             "height_m": heights[pole.type],
             "road": pole.road,
-            "status": "planned" if at in planned else "live",
+            "status": "live",
             "role": pole.type.split("-")[0],
             "box": f"{ground.slug}:{BOX}:{pole.box + 1:03d}",
+            "inventory": _json({"mounts": ledgers[at]}),
         }
-        | ({} if at in planned else {"inventory": _json({"mounts": ledgers[at]})})
         for at, pole in enumerate(poles)
     ]
     places = (np.array([p.longitude for p in poles]), np.array([p.latitude for p in poles]))
-    things = make_things(
+    return make_things(
         ground,
         POLE,
         "综合杆",
@@ -417,10 +410,6 @@ def _pole_things(
         attributes=attributes,
         owner="区市政管理中心",
     )
-    return [
-        msgspec.structs.replace(thing, in_service_since=None) if at in planned else thing
-        for at, thing in enumerate(things)
-    ]
 
 
 def _box_things(ground: Ground, poles: list[_Pole], count: int) -> tuple[Thing, ...]:
