@@ -28,7 +28,7 @@ from xinji.systems.network.coverage.parameters import (
     read_parameters,
 )
 from xinji.systems.network.coverage.planning import LAYERS, candidates_of, plan, plan_item
-from xinji.systems.network.coverage.prediction import predict
+from xinji.systems.network.coverage.prediction import confidence, predict
 from xinji.systems.network.coverage.registered import (
     places_of,
     read_buildings,
@@ -64,6 +64,9 @@ def add(commands: Any) -> None:
     compute.add_argument("--as-of", help="a day, 2021-06-30: stations in service then")
     compute.add_argument(
         "--check-los", type=int, default=0, metavar="N", help="compare N lines with exact geometry"
+    )
+    compute.add_argument(
+        "--confidence", type=int, default=0, metavar="N", help="draw building heights N times"
     )
     plan_ = actions.add_parser("plan", help="where the next sites go")
     _common(plan_)
@@ -184,6 +187,10 @@ def _compute(arguments: argparse.Namespace) -> int:
         lines = sum(count for _, count in checked)
         answer["los_agreement"] = round(sum(part * n for part, n in checked) / max(1, lines), 6)
         answer["los_lines"] = lines
+    if arguments.confidence:
+        for each in predictions:
+            sure = confidence(each, arguments.confidence)[here.scene.open_cells]
+            figures[each.operator]["mean_probability"] = round(float(sure.mean()), 5)
     if arguments.json:
         print(json.dumps(answer, ensure_ascii=False, indent=2))
         return 0

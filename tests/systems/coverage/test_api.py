@@ -191,6 +191,22 @@ def test_the_next_sites_are_chosen_with_a_bound_and_exported(town: Town) -> None
     assert after["mean_rate_mbps"] != made["figures"]["mobile"]["before"]["mean_rate_mbps"]
 
 
+def test_a_map_says_how_sure_it_is(town: Town) -> None:
+    path = "/api/coverage/maps/telecom/confidence"
+    assert town.request("GET", path, "viewer").status_code == 409
+    found = town.job("/api/coverage/confidence", {"operator": "telecom", "samples": 4})["answer"]
+    values = grid(town, "telecom/confidence")
+    shown = values[values != NONE] / 1000
+    assert set(np.unique(shown)) <= {0.0, 0.25, 0.5, 0.75, 1.0}
+    assert shown.mean() == pytest.approx(found["mean"], abs=1e-3)
+    for body, field in (
+        ({"operator": "telecom", "samples": 0}, "samples"),
+        ({"operator": "x"}, "operator"),
+    ):
+        answer = town.request("POST", "/api/coverage/confidence", "operator", json=body)
+        assert (answer.status_code, answer.json()["field"]) == (422, field)
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

@@ -32,6 +32,13 @@ class Sending(msgspec.Struct, frozen=True):
     layers: int
 
 
+class Heights(msgspec.Struct, frozen=True):
+    """Standard deviation of building heights: metres where known, a share of them where not."""
+
+    known_m: float
+    unknown_share: float
+
+
 class Covered(msgspec.Struct, frozen=True):
     """Thresholds of SS-RSRP (dBm) and SS-SINR (dB) at which a place counts as covered."""
 
@@ -85,6 +92,7 @@ class Parameters(msgspec.Struct, frozen=True):
     receiver: Receiver
     network: Sending
     reach: dict[str, float]
+    heights: Heights
     covered: Covered
     indoor: Indoor
     grades: tuple[PlaceGrade, ...]

@@ -24,7 +24,7 @@ from xinji.systems.network.coverage.changes import Edit, apply
 from xinji.systems.network.coverage.drive_tests import DriveTest, sector_residuals
 from xinji.systems.network.coverage.inputs.drive_tests import DriveTests
 from xinji.systems.network.coverage.parameters import Parameters, own_parameters
-from xinji.systems.network.coverage.prediction import Prediction, predict
+from xinji.systems.network.coverage.prediction import Prediction, confidence, predict
 from xinji.systems.network.coverage.registered import (
     SECTOR,
     read_buildings,
@@ -40,6 +40,9 @@ SYSTEM = "network.coverage"
 AREA_KIND = "coverage-area"
 SCENARIOS_KEPT = 6
 """Scenarios whose maps stay in memory; another is computed again from its edits."""
+
+SURE = 0.9
+"""Probability from which a place counts as surely covered."""
 
 DISTRICT_TIME = dt.timezone(dt.timedelta(hours=8))
 
@@ -57,6 +60,7 @@ class Maps:
     predictions: dict[str, Prediction]
     shares: dict[str, dict[str, Share]]
     source: str
+    confidence: dict[str, Floats] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -143,6 +147,26 @@ class Coverage:
             )
             self._tried.clear()
         return {"operators": operators, "computed_at": moment(now).isoformat()}
+
+    def confide(self, job: Job, operator: str, samples: int) -> dict[str, Any]:
+        """Compute how sure the map of an operator is; it becomes the layer `confidence`.
+
+        Raises:
+            ValueError: no map of the operator, or too many samples.
+        """
+        maps = self.maps
+        if maps is None or operator not in maps.predictions:
+            raise ValueError(f"operator: {operator} has no map")
+        found = confidence(maps.predictions[operator], samples, progress=job.progress)
+        maps.confidence[operator] = found
+        open_ = found[maps.scene.open_cells]
+        return {
+            "operator": operator,
+            "samples": samples,
+            "mean": round(float(open_.mean()), 4),
+            "sure": round(float((open_ >= SURE).mean()), 4),
+            "doubtful": round(float(((open_ > 1 - SURE) & (open_ < SURE)).mean()), 4),
+        }
 
     def _source(self) -> str:
         words = {

@@ -21,6 +21,7 @@ from xinji.methods.radio.coverage_map import (
     rsrp,
     sinr,
 )
+from xinji.methods.radio.height_uncertainty import coverage_probability
 from xinji.methods.radio.path_loss import UMA, UMI
 from xinji.methods.radio.throughput import Carrier, rate
 from xinji.systems.network.coverage.inputs.sectors import Sectors
@@ -95,7 +96,8 @@ class Prediction:
         parameters = msgspec.structs.replace(self.parameters, covered=covered)
         return dataclasses.replace(self, parameters=parameters)
 
-    def _of_serving(self, values: Iterable[Floats], none: float) -> Floats:
+    def of_serving(self, values: Iterable[Floats], none: float) -> Floats:
+        """(rows, columns) from one map a carrier: that of the serving one, `none` without any."""
         found = list(values)
         if not found:
             return np.full(self.scene.grid.shape, none)
@@ -107,13 +109,13 @@ class Prediction:
     @cached_property
     def rsrp(self) -> Floats:
         """See `Prediction`."""
-        return self._of_serving((rsrp(layer.map) for layer in self.layers), -math.inf)
+        return self.of_serving((rsrp(layer.map) for layer in self.layers), -math.inf)
 
     @cached_property
     def sinr(self) -> Floats:
         """See `Prediction`."""
         each = (sinr(layer.map, layer.network, layer.radio) for layer in self.layers)
-        return self._of_serving(each, -math.inf)
+        return self.of_serving(each, -math.inf)
 
     @cached_property
     def server(self) -> Integers:
@@ -122,7 +124,7 @@ class Prediction:
         for layer in self.layers:
             best = layer.map.best_sector
             each.append(np.where(best >= 0, np.append(layer.rows, -1)[best], -1).astype(float))
-        return self._of_serving(each, -1.0).astype(np.int64)
+        return self.of_serving(each, -1.0).astype(np.int64)
 
     @cached_property
     def rate_mbps(self) -> Floats:
@@ -136,7 +138,7 @@ class Prediction:
                 layers=assumed.layers,
             )
             each.append(rate(sinr(layer.map, layer.network, layer.radio), carrier, assumed.load))
-        return self._of_serving(each, 0.0)
+        return self.of_serving(each, 0.0)
 
     @cached_property
     def covered(self) -> npt.NDArray[np.bool_]:
@@ -228,3 +230,40 @@ def predict(
     return Prediction(
         operator=operator, scene=scene, parameters=parameters, sectors=own, layers=tuple(layers)
     )
+
+
+def confidence(
+    prediction: Prediction,
+    samples: int,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+    threads: int | None = None,
+) -> Floats:
+    """(rows, columns) probability that a place is covered, given how uncertain heights are.
+
+    Heights are drawn `samples` times (1 to 256); the carrier that serves today is asked each time.
+
+    Raises:
+        ValueError: too many samples.
+    """
+    outlines, heights = prediction.scene.outlines, prediction.parameters.heights
+    spread = np.where(
+        outlines.height_known, heights.known_m, heights.unknown_share * outlines.height_m
+    )
+    limit = prediction.parameters.covered
+    each = []
+    for number, layer in enumerate(prediction.layers):
+
+        def tell(share: float, before: int = number) -> None:
+            if progress is not None:
+                progress(round(1000 * (before + share)), 1000 * len(prediction.layers))
+
+        each.append(
+            coverage_probability(
+                layer.network, prediction.scene.footprints, prediction.scene.grid, layer.radio,
+                spread=spread, rsrp_dbm=limit.rsrp_dbm, sinr_db=limit.sinr_db, samples=samples,
+                seed=seed, threads=threads, progress=tell,
+            )
+        )  # fmt: skip
+    return prediction.of_serving(each, 0.0)

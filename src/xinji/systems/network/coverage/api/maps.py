@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from xinji.api.call import Call, Problem, Routes, iso
 from xinji.api.job import start
+from xinji.methods.radio.height_uncertainty import MOST_SAMPLES
 from xinji.methods.radio.link_profile import budget, link_profile
 from xinji.systems.network.coverage import scenarios
 from xinji.systems.network.coverage.part import SYSTEM, Coverage, Maps
@@ -29,6 +30,7 @@ LAYERS = {
     "sinr": {"unit": "dB", "scale": 0.1},
     "rate": {"unit": "Mbit/s", "scale": 1.0},
     "server": {"unit": "1", "scale": 1.0},
+    "confidence": {"unit": "1", "scale": 0.001},
 }
 LINKS = 6
 NEAREST = 60
@@ -111,6 +113,7 @@ def summary(call: Call) -> dict[str, Any]:
                 "operator": operator,
                 "stations": len(set(found.sectors.station_id.tolist())),
                 "sectors": len(found.sectors),
+                "confidence": operator in maps.confidence,
                 "carriers_ghz": [round(layer.radio.ghz, 4) for layer in found.layers],
                 "areas": {
                     code: share
@@ -145,6 +148,27 @@ def compute(call: Call) -> dict[str, Any]:
     )
 
 
+class Confide(msgspec.Struct, forbid_unknown_fields=True):
+    """Body: how often heights are drawn anew."""
+
+    operator: str
+    samples: int = 16
+
+
+@routes.post("/api/coverage/confidence")
+def confide(call: Call) -> dict[str, Any]:
+    """Compute how sure a map is, given how uncertain heights are, as a job."""
+    given = call.json(Confide)
+    if not 1 <= given.samples <= MOST_SAMPLES:
+        raise Problem(422, "Bad body", field="samples", rule=f"from 1 to {MOST_SAMPLES}")
+    if given.operator not in computed(call).predictions:
+        raise Problem(422, "Bad body", field="operator", rule="one with a map")
+    part = coverage(call)
+    return start(
+        call, "coverage.confidence", lambda job: part.confide(job, given.operator, given.samples)
+    )
+
+
 @routes.get("/api/coverage/maps/{operator}/{layer}", query="scenario")
 def grid(call: Call) -> Response:
     """A grid as 16-bit little-endian numbers, southern row first; -32768 is nothing there.
@@ -155,8 +179,14 @@ def grid(call: Call) -> Response:
     if layer not in LAYERS:
         raise Problem(404, "No such layer", field="layer", rule=", ".join(LAYERS))
     found = prediction(call)
-    name = "rate_mbps" if layer == "rate" else layer
-    values = np.asarray(getattr(found, name), np.float64)
+    if layer == "confidence":
+        known = computed(call).confidence.get(found.operator)
+        if known is None or call.text("scenario"):
+            raise Problem(409, "Nothing computed yet", "POST /api/coverage/confidence first")
+        values = known
+    else:
+        name = "rate_mbps" if layer == "rate" else layer
+        values = np.asarray(getattr(found, name), np.float64)
     shown = visible(call, found.scene) & (found.scene.building < 0) & (found.rsrp > -160)
     scale = float(str(LAYERS[layer]["scale"]))
     numbers = np.full(values.shape, NONE, "<i2")
