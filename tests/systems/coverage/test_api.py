@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from tests.systems.coverage.town import (
 from xinji.access import audit
 from xinji.systems.network.coverage.inputs.sites import sites_csv
 from xinji.systems.network.coverage.parameters import own_parameters
+from xinji.systems.network.coverage.part import Coverage
 from xinji.systems.network.coverage.prediction import predict
 
 NONE = -32_768
@@ -278,3 +281,16 @@ def test_who_may_do_what(town: Town) -> None:
         ("GET", "/api/coverage/scenarios", "viewer"),
     ):
         assert town.request(method, path, who, content=b"{}").status_code == 403, path
+
+
+def test_after_a_restart_the_maps_are_computed_again(town: Town) -> None:
+    first = town.house.parts["network.coverage"].maps
+    again = Coverage(town.house)
+    asyncio.run(again.resume())
+    until = time.monotonic() + 60
+    while again.maps is None:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert again.maps.stamp == first.stamp
+    same = again.maps.predictions["mobile"].rsrp == first.predictions["mobile"].rsrp
+    assert same.all()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import shapely
 import sqlalchemy as sa
 
@@ -20,6 +21,7 @@ from xinji.model.things import Thing
 from xinji.store.network_schema import buildings as buildings_table
 from xinji.store.observations import moment
 from xinji.store.schema import things
+from xinji.store.settings import read_setting, write_setting
 from xinji.systems.network.coverage.changes import Edit, apply
 from xinji.systems.network.coverage.drive_tests import DriveTest, sector_residuals
 from xinji.systems.network.coverage.inputs.drive_tests import DriveTests
@@ -38,6 +40,10 @@ log = logging.getLogger(__name__)
 
 SYSTEM = "network.coverage"
 AREA_KIND = "coverage-area"
+GROUND = "coverage-ground"
+"""The setting that holds roads and cell of the last computation."""
+
+RESUME_SECONDS = 5.0
 SCENARIOS_KEPT = 6
 """Scenarios whose maps stay in memory; another is computed again from its edits."""
 
@@ -80,6 +86,23 @@ class Coverage:
         self.maps: Maps | None = None
         self._lock = threading.Lock()
         self._tried: OrderedDict[str, Tried] = OrderedDict()
+        self._resumed = False
+        house.every(RESUME_SECONDS, self.resume, RESUME_SECONDS)
+
+    async def resume(self) -> None:
+        """After a restart, once, compute again what was computed before: maps live in memory."""
+        if self._resumed:
+            return
+        self._resumed = True
+        if self.maps is not None:
+            return
+        known = read_setting(self._house.database, GROUND)
+        if known is not None and self.stamp()[0]:
+            roads = [np.asarray(road, np.float64) for road in known["roads"]]
+            cell = float(known["cell_m"])
+            self._house.jobs.submit(
+                "coverage.compute", "system", lambda job: self.compute(job, roads, cell)
+            )
 
     def stamp(self) -> Stamp:
         """What the registry holds now."""
@@ -146,6 +169,8 @@ class Coverage:
                 source=source,
             )
             self._tried.clear()
+        ground = {"roads": [road.tolist() for road in roads], "cell_m": cell}
+        write_setting(house.database, GROUND, ground)
         return {"operators": operators, "computed_at": moment(now).isoformat()}
 
     def confide(self, job: Job, operator: str, samples: int) -> dict[str, Any]:
