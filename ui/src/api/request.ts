@@ -76,6 +76,11 @@ export function put<T>(path: string, body: unknown): Promise<T> {
   })
 }
 
+/** DELETE. */
+export function remove(path: string): Promise<void> {
+  return request<void>(path, { method: 'DELETE' })
+}
+
 /** POST of bytes as they are: a picture, a table. */
 export function send<T>(path: string, filter: Filter, body: Blob, quiet = false): Promise<T> {
   const init = { method: 'POST', headers: { 'Content-Type': body.type || 'application/octet-stream' }, body }

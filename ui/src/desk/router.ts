@@ -34,6 +34,7 @@ export const router = createRouter({
         { path: 'checks', name: 'checks', component: () => import('./pages/ChecksPage.vue'), meta: { title: 'nav.checks' } },
         { path: 'evaluation', name: 'evaluation', component: () => import('./pages/EvaluationPage.vue'), meta: { title: 'nav.evaluation' } },
         { path: 'classes/:tab?', name: 'classes', component: () => import('./pages/ClassesPage.vue'), props: true, meta: { title: 'nav.classes' } },
+        { path: 'coverage/:tab?', name: 'coverage', component: () => import('./pages/CoveragePage.vue'), props: true, meta: { title: 'nav.coverage' } },
         { path: ':rest(.*)*', component: () => import('./pages/NotFoundPage.vue'), meta: { title: 'app.notFound' } },
       ],
     },

@@ -1,6 +1,7 @@
 import { computed, ref, watchEffect } from 'vue'
 import type { Title } from '@/api/types'
 import { classes } from './classes'
+import { coverage } from './coverage'
 import { en } from './en'
 import { evaluation } from './evaluation'
 import { operations } from './operations'
@@ -11,7 +12,7 @@ import { zh } from './zh'
 export type Language = 'zh-CN' | 'en'
 
 /** Subjects that keep both languages of a message side by side. */
-const pairs = { ...urban, ...operations, ...evaluation, ...classes, ...phone } as const
+const pairs = { ...urban, ...operations, ...evaluation, ...classes, ...phone, ...coverage } as const
 
 export type Key = keyof typeof zh | keyof typeof pairs
 

@@ -1,0 +1,109 @@
+import { NOTHING, type LayerName } from '@/api/coverage'
+
+/** Colours of a layer in classes. Below the threshold of coverage warm and dark, above it viridis:
+ *  the two families differ in blue against red and in lightness, so that colour-blind readers tell
+ *  them apart as well. */
+export interface Ramp {
+  /** Upper borders of the classes but the last, rising. */
+  borders: number[]
+  /** One more than borders. */
+  colors: string[]
+  /** The border below which a cell is not covered. */
+  threshold: number | null
+}
+
+const VIRIDIS = ['#31508c', '#277f8e', '#1fa187', '#4ac16d', '#a0da39', '#f3e51d']
+const BELOW = ['#5d0a22', '#b5323f', '#e2725b']
+const BORDERS: Record<Exclude<LayerName, 'server'>, number[]> = {
+  rsrp: [-115, -105, -95, -85, -75, -65, -55],
+  sinr: [-6, -3, 0, 5, 10, 15, 20],
+  rate: [10, 25, 50, 100, 200, 400],
+}
+
+function mixed(from: string, to: string, share: number): string {
+  const part = (text: string, at: number) => parseInt(text.slice(1 + 2 * at, 3 + 2 * at), 16)
+  const hex = [0, 1, 2].map((at) => Math.round(part(from, at) + share * (part(to, at) - part(from, at))))
+  return `#${hex.map((value) => value.toString(16).padStart(2, '0')).join('')}`
+}
+
+/** `count` colours spread over a scale. */
+function spread(scale: string[], count: number): string[] {
+  return Array.from({ length: count }, (_, at) => {
+    const place = count > 1 ? (at * (scale.length - 1)) / (count - 1) : scale.length - 1
+    const low = Math.min(scale.length - 2, Math.floor(place))
+    return mixed(scale[low] as string, scale[low + 1] as string, place - low)
+  })
+}
+
+/** The classes of a layer; the threshold of coverage is always one of the borders. */
+export function rampOf(layer: Exclude<LayerName, 'server'>, threshold: number | null): Ramp {
+  const borders = [...new Set([...BORDERS[layer], ...(threshold === null ? [] : [threshold])])].sort((a, b) => a - b)
+  const below = threshold === null ? 0 : borders.indexOf(threshold) + 1
+  return {
+    borders,
+    colors: [...spread(BELOW, below), ...spread(VIRIDIS, borders.length + 1 - below)],
+    threshold,
+  }
+}
+
+/** A hue for each station: neighbours in the list are far apart in hue, and lightness alternates. */
+export function stationColor(number: number): [number, number, number] {
+  const hue = (number * 137.508) % 360
+  return rgbOf(hue, 0.62, [0.42, 0.56, 0.7][number % 3] as number)
+}
+
+function rgbOf(hue: number, saturation: number, lightness: number): [number, number, number] {
+  const reach = saturation * Math.min(lightness, 1 - lightness)
+  const channel = (turn: number) => {
+    const k = (turn + hue / 30) % 12
+    return Math.round(255 * (lightness - reach * Math.max(-1, Math.min(k - 3, 9 - k, 1))))
+  }
+  return [channel(0), channel(8), channel(4)]
+}
+
+function rgb(color: string): [number, number, number] {
+  return [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16)) as [number, number, number]
+}
+
+/** Colours of every number that a layer may hold: `table[number - NOTHING]`, ABGR as a canvas keeps it. */
+function tableOf(colorOf: (number: number) => [number, number, number], from: number, to: number): Uint32Array {
+  const table = new Uint32Array(65_536)
+  for (let number = from; number <= to; number++) {
+    const [r, g, b] = colorOf(number)
+    table[number - NOTHING] = (255 << 24) | (b << 16) | (g << 8) | r
+  }
+  return table
+}
+
+export function rampTable(ramp: Ramp, scale: number): Uint32Array {
+  const colors = ramp.colors.map(rgb)
+  return tableOf((number) => {
+    const value = number * scale
+    let at = 0
+    while (at < ramp.borders.length && value >= (ramp.borders[at] as number) - 1e-9) at++
+    return colors[at] as [number, number, number]
+  }, -32_000, 32_000)
+}
+
+/** `stations[n]` numbers the station of sector `n`. */
+export function serverTable(stations: number[]): Uint32Array {
+  const colors = stations.map(stationColor)
+  return tableOf((number) => colors[number] as [number, number, number], 0, stations.length - 1)
+}
+
+/** Paints numbers on a canvas; the southern row comes first and is drawn last. */
+export function paintNumbers(canvas: HTMLCanvasElement, numbers: Int16Array, rows: number, columns: number, table: Uint32Array): void {
+  canvas.width = columns
+  canvas.height = rows
+  const context = canvas.getContext('2d') as CanvasRenderingContext2D
+  const image = context.createImageData(columns, rows)
+  const pixels = new Uint32Array(image.data.buffer)
+  for (let row = 0; row < rows; row++) {
+    const from = row * columns
+    const to = (rows - 1 - row) * columns
+    for (let column = 0; column < columns; column++) {
+      pixels[to + column] = table[(numbers[from + column] as number) - NOTHING] as number
+    }
+  }
+  context.putImageData(image, 0, 0)
+}
