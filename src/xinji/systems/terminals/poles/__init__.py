@@ -6,6 +6,7 @@ from xinji.model.system import System
 from xinji.model.title import Title
 from xinji.systems.terminals.poles.indicators import INDICATORS
 from xinji.systems.terminals.poles.kinds import KINDS
+from xinji.systems.terminals.poles.part import Poles
 from xinji.systems.terminals.poles.rules import CASE_CLASSES, RULES
 from xinji.systems.terminals.poles.simulate import simulate
 
@@ -18,5 +19,6 @@ SYSTEM = System(
     rules=RULES,
     case_classes=CASE_CLASSES,
     indicators=INDICATORS,
+    part=Poles,
     simulate=simulate,
 )
