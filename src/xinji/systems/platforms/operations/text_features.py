@@ -15,8 +15,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.svm import LinearSVC
 
 from xinji.systems.platforms.operations.text_templates import families, texts_of
 
@@ -78,6 +76,9 @@ def fit(
             labels.append(numbers[code])
             halves.append(len(texts) % 2)
     weight = np.where(np.arange(len(texts)) < made, 1.0, LEARNT_WEIGHT)
+    # a second to import, which only those who fit a model should pay
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, min_df=2)
     table = vectorizer.fit_transform(texts)
     y, half = np.array(labels), np.array(halves)
@@ -88,6 +89,8 @@ def fit(
 
 
 def _linear(table: Any, y: Any, weight: Floats, classes: int) -> tuple[Floats, Floats]:
+    from sklearn.svm import LinearSVC
+
     model = LinearSVC(C=0.5, random_state=0)
     model.fit(table, y, sample_weight=weight)
     weights = np.zeros((classes, table.shape[1]))
