@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xinji.model.system import System
 from xinji.model.title import Title
+from xinji.systems.terminals.poles.api import ENDPOINTS
 from xinji.systems.terminals.poles.indicators import INDICATORS
 from xinji.systems.terminals.poles.kinds import KINDS
 from xinji.systems.terminals.poles.part import Poles
@@ -19,6 +20,7 @@ SYSTEM = System(
     rules=RULES,
     case_classes=CASE_CLASSES,
     indicators=INDICATORS,
+    routes=ENDPOINTS,
     part=Poles,
     simulate=simulate,
 )

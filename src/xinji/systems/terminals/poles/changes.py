@@ -106,14 +106,24 @@ class Refused(ValueError):
         self.field, self.rule = field, rule
 
 
-def mount_of(given: NewMount, pole: str, *, id_: str, sender: str, now: int, source: str) -> Mount:
-    """A mount from its body."""
+def mount_of(
+    given: NewMount,
+    pole: str,
+    *,
+    id_: str,
+    sender: str,
+    now: int,
+    source: str,
+    person: str = "",
+) -> Mount:
+    """A mount from its body; `person` is who added it when that is not the sender."""
     values = {name: getattr(given, name) for name in given.__struct_fields__}
     values["client_id"] = given.client_id or id_
     values["since"] = now if given.since is None else given.since
     return Mount(
-        id=id_, pole=pole, sender=sender, added_by=sender, added_at=now, source=source, **values
-    )
+        id=id_, pole=pole, sender=sender, added_by=person or sender, added_at=now, source=source,
+        **values,
+    )  # fmt: skip
 
 
 def check_body(house: House, ledger: Ledger, mount: Mount, now: int) -> None:

@@ -29,7 +29,9 @@ from xinji.systems.terminals.poles.types import Circuit, TypesError, check_circu
 
 log = logging.getLogger(__name__)
 
-SENDER = "registration"
+SENDER = "@registration"
+"""No account has such a name."""
+
 LARGEST_TEXT = 64 * 1024
 MOST_MOUNTS = 100
 MOST_FEEDS = 500

@@ -1,0 +1,411 @@
+"""Poles, boxes and mounts from CSV or XLSX: good rows are taken, bad ones are set apart and named.
+
+An import states what stands there, so the checks of a mount do not refuse its rows: what is wrong
+is reported and becomes a conflict. A row is refused when it cannot be read or names nothing known.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import itertools
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import msgspec
+import openpyxl
+from openpyxl.utils.exceptions import InvalidFileException
+
+from xinji.loop.house import House
+from xinji.methods.geodesy import to_wgs84
+from xinji.model.things import Thing
+from xinji.store.observations import microseconds
+from xinji.store.registry import Invalid
+from xinji.systems.terminals.poles.changes import NewMount, Refused, check_body, mount_of
+from xinji.systems.terminals.poles.checks import conflicts
+from xinji.systems.terminals.poles.kinds import BOX, POLE, POWER_BOX
+from xinji.systems.terminals.poles.ledger import Ledger, Mount
+from xinji.systems.terminals.poles.stored import add_mounts, known_clients
+from xinji.systems.terminals.poles.types import Types
+
+SENDER = "@file"
+"""Whoever brings a file, the same row is the same mount; no account has such a name."""
+
+LARGEST_ROWS = 50_000
+LARGEST_UNPACKED = 256 * 1024 * 1024
+LONGEST_CELL = 500
+MOST_ERRORS = 1_000
+DISTRICT_TIME = timezone(timedelta(hours=8))
+
+_POLE_COLUMNS = {
+    "编号": "id", "杆号": "id", "类别": "kind", "名称": "name", "经度": "longitude",
+    "纬度": "latitude", "杆型": "type", "型号": "type", "杆高": "height_m", "道路": "road",
+    "状态": "status", "主副杆": "role", "设备箱": "box", "产权单位": "owner", "启用日期": "since",
+    "in_service_since": "since",
+}  # fmt: skip
+_MOUNT_COLUMNS = {
+    "杆号": "pole", "综合杆": "pole", "搭载位": "slot", "设备类型": "device", "设备名称": "name",
+    "序列号": "serial", "设备编号": "thing", "搭载用户": "owner", "接口": "interface",
+    "重量": "weight_kg", "重量kg": "weight_kg", "迎风面积": "wind_area_m2",
+    "迎风面积m2": "wind_area_m2", "额定功率": "rated_w", "额定功率w": "rated_w",
+    "需用系数": "diversity", "高度": "height_m", "挂高": "height_m", "方位角": "azimuth_deg",
+    "设备箱": "box", "箱位": "bays", "电源箱": "power_box", "回路": "circuit", "安装日期": "since",
+}  # fmt: skip
+_KINDS = {"综合杆": POLE, "综合设备箱": BOX, "综合电源箱": POWER_BOX, "": POLE}
+_STATUS = {"在用": "live", "规划": "planned", "": "live"}
+_ROLES = {"主杆": "main", "副杆": "sub"}
+_POLE_NEEDED = ("id", "name", "longitude", "latitude", "type")
+_MOUNT_NEEDED = ("pole", "slot", "device", "weight_kg", "wind_area_m2", "rated_w")
+_NUMBERS = ("weight_kg", "wind_area_m2", "rated_w", "diversity", "height_m", "azimuth_deg")
+
+
+class UnreadableError(ValueError):
+    """The file as a whole is no table that can be read."""
+
+
+class RowError(msgspec.Struct, frozen=True):
+    """What is wrong in a row; the head line is row 1."""
+
+    row: int
+    field: str
+    rule: str
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """What an import did, or with a dry run would do.
+
+    `apart` is a CSV of the refused rows as they came, with the fault of each in front; `conflicts`
+    counts the checks that would fail by name, in all of the ledger, before and after.
+    """
+
+    dry_run: bool
+    read: int = 0
+    kept: int = 0
+    refused: int = 0
+    added: int = 0
+    changed: int = 0
+    repeated: int = 0
+    errors: list[RowError] = []
+    apart: str = ""
+    conflicts_before: dict[str, int] = {}
+    conflicts_after: dict[str, int] = {}
+
+
+Row = tuple[int, dict[str, str]]
+
+
+class _Bad(ValueError):
+    def __init__(self, field: str, rule: str) -> None:
+        super().__init__(f"{field}: {rule}")
+        self.field, self.rule = field, rule
+
+
+def import_poles(house: House, types: Types, data: bytes, *, datum: str, dry_run: bool) -> Report:
+    """Register poles, equipment boxes and power boxes; in the caller's transaction.
+
+    Raises UnreadableError: no table, or a needed column is missing.
+    """
+    head, rows = _table(data, _POLE_COLUMNS, _POLE_NEEDED)
+    report, apart = Report(dry_run=dry_run), _Apart(head)
+    found: dict[str, Thing] = {}
+    for number, row in rows:
+        report.read += 1
+        try:
+            thing = house.registry.check(_thing(house, types, row, datum))
+            if thing.id in found:
+                raise _Bad("id", "appears twice in the file")
+            known = house.registry.things.get(thing.id)
+            if known is not None and known.kind != thing.kind:
+                raise _Bad("id", f"is a {known.kind} already")
+        except (_Bad, Invalid) as error:
+            apart.add(report, number, row, error.field, error.rule)
+            continue
+        found[thing.id] = thing
+    report.kept = len(found)
+    report.changed = sum(name in house.registry.things for name in found)
+    report.added = report.kept - report.changed
+    report.apart = apart.text()
+    if not dry_run and found:
+        house.registry.put(list(found.values()))
+    return report
+
+
+def import_mounts(
+    house: House, ledger: Ledger, data: bytes, person: str, *, dry_run: bool
+) -> Report:
+    """Add what stands on poles; in the caller's transaction. The same row twice is one mount.
+
+    `ledger` is that of the open transaction. Raises UnreadableError: no table, or a needed column
+    is missing.
+    """
+    head, rows = _table(data, _MOUNT_COLUMNS, _MOUNT_NEEDED)
+    report, apart = Report(dry_run=dry_run), _Apart(head)
+    now = house.clock.now()
+    found: dict[str, Mount] = {}
+    for number, row in rows:
+        report.read += 1
+        try:
+            standing = ledger.by_id.get(row.get("id", ""))
+            if standing is not None and standing.pole == row.get("pole"):
+                # a row of our own export that still stands
+                report.kept += 1
+                report.repeated += 1
+                continue
+            mount = _mount(row, ledger, person, now)
+            check_body(house, ledger, mount, now)
+        except (_Bad, Refused) as error:
+            apart.add(report, number, row, error.field, error.rule)
+            continue
+        report.kept += 1
+        report.repeated += mount.client_id in found
+        found.setdefault(mount.client_id, mount)
+    before = known_clients(house.database, SENDER, list(found))
+    added = [mount for client, mount in found.items() if client not in before]
+    report.repeated += len(found) - len(added)
+    report.added = len(added)
+    report.apart = apart.text()
+    report.conflicts_before = _counted(ledger)
+    after = Ledger(
+        types=ledger.types, poles=ledger.poles, boxes=ledger.boxes,
+        power_boxes=ledger.power_boxes, mounts=[*ledger.mounts, *added], feeds=ledger.feeds,
+        ratings=ledger.ratings,
+    )  # fmt: skip
+    report.conflicts_after = _counted(after)
+    if not dry_run:
+        add_mounts(house.database, added)
+    return report
+
+
+def _counted(ledger: Ledger) -> dict[str, int]:
+    found = Counter(check.name for each in conflicts(ledger).values() for check in each)
+    return dict(sorted(found.items()))
+
+
+# -- rows ---------------------------------------------------------------------------------------
+
+
+def _thing(house: House, types: Types, row: dict[str, str], datum: str) -> Thing:
+    _filled(row, _POLE_NEEDED)
+    kind = _KINDS.get(row.get("kind", ""), row.get("kind", ""))
+    if kind not in (POLE, BOX, POWER_BOX):
+        raise _Bad("kind", f"{POLE}, {BOX} or {POWER_BOX}")
+    known: dict[str, Any] = {POLE: types.poles, BOX: types.boxes, POWER_BOX: types.power_boxes}
+    if row["type"] not in known[kind]:
+        raise _Bad("type", f"one of {', '.join(known[kind])}")
+    degrees = (_number(row, "longitude"), _number(row, "latitude"))
+    if not (abs(degrees[0]) <= 180 and abs(degrees[1]) <= 90):
+        raise _Bad("longitude", "degrees from -180 to 180, latitude from -90 to 90")
+    longitude, latitude = (round(float(each), 7) for each in to_wgs84(datum, *degrees))
+    area = house.registry.places.areas_of(longitude, latitude)[0]
+    if not area:
+        doubt = house.registry.places.datum_doubt(longitude, latitude)
+        raise _Bad("longitude", doubt or "a place inside the district")
+    attributes: dict[str, Any] = {"type": row["type"]}
+    if row.get("road"):
+        attributes["road"] = row["road"]
+    if kind == POLE:
+        attributes["status"] = _STATUS.get(row.get("status", ""), row.get("status", ""))
+        if row.get("role"):
+            attributes["role"] = _ROLES.get(row["role"], row["role"])
+        if row.get("box"):
+            attributes["box"] = row["box"]
+        if row.get("height_m"):
+            attributes["height_m"] = _number(row, "height_m")
+    since = row.get("since", "")
+    return Thing(
+        id=row["id"],
+        kind=kind,
+        name=row["name"],
+        longitude=longitude,
+        latitude=latitude,
+        area=area,
+        owner=row.get("owner", ""),
+        attributes=attributes,
+        in_service_since=_day("since", since) if since else None,
+    )
+
+
+def _mount(row: dict[str, str], ledger: Ledger, person: str, now: int) -> Mount:
+    _filled(row, _MOUNT_NEEDED)
+    pole = ledger.poles.get(row["pole"])
+    if pole is None:
+        raise _Bad("pole", "a registered pole")
+    values: dict[str, Any] = {
+        name: row[name]
+        for name in ("slot", "name", "serial", "thing", "owner", "interface", "box", "power_box")
+        if row.get(name)
+    }
+    values["device"] = _device(row["device"], ledger.types)
+    values |= {name: _number(row, name) for name in _NUMBERS if row.get(name)}
+    if row.get("circuit"):
+        values["circuit"] = _whole("circuit", row["circuit"])
+    if row.get("bays"):
+        parts = row["bays"].strip("[]").replace(";", ",").replace("、", ",").split(",")
+        values["bays"] = [_whole("bays", part.strip()) for part in parts if part.strip()]
+    if row.get("since"):
+        values["since"] = _day("since", row["since"])
+    client = row.get("client_id", "")
+    if not client:
+        # what makes a device on a pole the same one in another file
+        names = ("slot", "device", "serial", "thing", "name", "owner", "since")
+        plain = [pole.id, *(str(values.get(name, "")) for name in names)]
+        client = "file:" + hashlib.sha256("\x1f".join(plain).encode()).hexdigest()[:32]
+    try:
+        given = msgspec.convert(values | {"client_id": client}, NewMount)
+    except msgspec.ValidationError as error:
+        rule, _, place = str(error).partition(" - at `$")
+        raise _Bad(place.rstrip("`").lstrip(".") or "row", rule) from None
+    id_ = hashlib.sha256(f"{SENDER}\x1f{client}".encode()).hexdigest()[:16]
+    return mount_of(
+        given, pole.id, id_=id_, sender=SENDER, now=now, source=pole.source, person=person
+    )
+
+
+def _device(word: str, types: Types) -> str:
+    return next((name for name, known in types.devices.items() if word == known.zh), word)
+
+
+def _filled(row: dict[str, str], needed: tuple[str, ...]) -> None:
+    if "\0" in row:
+        raise _Bad("row", row["\0"])
+    for name in needed:
+        if not row.get(name):
+            raise _Bad(name, "not empty")
+    for name, value in row.items():
+        if len(value) > LONGEST_CELL:
+            raise _Bad(name, f"at most {LONGEST_CELL} characters")
+
+
+def _number(row: Mapping[str, str], name: str) -> float:
+    try:
+        value = float(row[name])
+    except ValueError:
+        value = float("nan")
+    if not abs(value) < 1e9:
+        raise _Bad(name, "a number")
+    return value
+
+
+def _whole(name: str, text: str) -> int:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.5
+    if not abs(value) < 1e9 or value != int(value):
+        raise _Bad(name, "a whole number")
+    return int(value)
+
+
+def _day(name: str, text: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=DISTRICT_TIME)
+        return microseconds(moment)
+    except (ValueError, OverflowError):
+        raise _Bad(name, "an ISO 8601 day or time") from None
+
+
+# -- tables -------------------------------------------------------------------------------------
+
+
+class _Apart:
+    """The refused rows as a CSV of their own."""
+
+    def __init__(self, head: list[str]) -> None:
+        self._sink = io.StringIO(newline="")
+        self._writer = csv.writer(self._sink)
+        self._head, self._count = head, 0
+
+    def add(self, report: Report, number: int, row: dict[str, str], field: str, rule: str) -> None:
+        """Note a refused row."""
+        report.refused += 1
+        if self._count >= MOST_ERRORS:
+            return
+        if not self._count:
+            self._writer.writerow(["row", "field", "rule", *self._head])
+        self._count += 1
+        report.errors.append(RowError(number, field, rule))
+        cells = (row.get(name, "")[:LONGEST_CELL] for name in self._head)
+        self._writer.writerow([number, field, rule, *cells])
+
+    def text(self) -> str:
+        """The CSV; empty when nothing was refused."""
+        return self._sink.getvalue()
+
+
+def _table(
+    data: bytes, names: Mapping[str, str], needed: tuple[str, ...]
+) -> tuple[list[str], Iterator[Row]]:
+    """The fields of a table, and its rows by field with their numbers."""
+    try:
+        cells = _workbook(data) if data[:2] == b"PK" else _csv(data)
+    except (
+        ValueError, KeyError, zipfile.BadZipFile, InvalidFileException, csv.Error, OSError,
+    ) as error:  # fmt: skip
+        raise UnreadableError(f"a CSV (UTF-8, GB 18030) or XLSX table: {error}") from error
+    if not cells:
+        raise UnreadableError("a head line and at least one row")
+    head = [names.get(_heading(cell), _heading(cell)) for cell in cells[0]]
+    absent = [name for name in needed if name not in head]
+    if absent:
+        raise UnreadableError(f"column missing: {', '.join(absent)}")
+    twice = [name for name, n in Counter(head).items() if n > 1 and name in names.values()]
+    if twice:
+        raise UnreadableError(f"two columns for {', '.join(twice)}")
+    return head, _rows(head, cells)
+
+
+def _rows(head: list[str], cells: list[list[str]]) -> Iterator[Row]:
+    for number, row in enumerate(cells[1:], 2):
+        if not any(cell.strip() for cell in row):
+            continue
+        found = {name: cell.strip() for name, cell in zip(head, row, strict=False)}
+        if len(row) != len(head):
+            found["\0"] = f"{len(head)} cells as the head line has, not {len(row)}"
+        yield number, found
+
+
+def _heading(text: str) -> str:
+    plain = text.strip().lower()
+    for mark in ("(", ")", "\uff08", "\uff09", " "):
+        plain = plain.replace(mark, "")
+    return plain
+
+
+def _csv(data: bytes) -> list[list[str]]:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("gb18030")
+    if "\0" in text:
+        raise ValueError("a zero byte")
+    return _capped(csv.reader(io.StringIO(text, newline=""), strict=True))
+
+
+def _workbook(data: bytes) -> list[list[str]]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if sum(member.file_size for member in archive.infolist()) > LARGEST_UNPACKED:
+            raise ValueError(f"unpacks to more than {LARGEST_UNPACKED:,} bytes")
+    book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+    try:
+        found = _capped(
+            ["" if cell is None else str(cell) for cell in row]
+            for row in book.worksheets[0].iter_rows(values_only=True)
+        )
+    finally:
+        book.close()
+    width = len(found[0]) if found else 0
+    # a sheet does not store the empty cells at the end of a row
+    return [row + [""] * (width - len(row)) for row in found]
+
+
+def _capped(rows: Iterator[list[str]] | Any) -> list[list[str]]:
+    found = list(itertools.islice(rows, LARGEST_ROWS + 2))
+    if len(found) > LARGEST_ROWS + 1:
+        raise ValueError(f"more than {LARGEST_ROWS:,} rows")
+    return found
