@@ -9,16 +9,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import itertools
-import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import msgspec
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
 
 from xinji.loop.house import House
 from xinji.methods.geodesy import to_wgs84
@@ -30,13 +26,12 @@ from xinji.systems.terminals.poles.checks import conflicts
 from xinji.systems.terminals.poles.kinds import BOX, POLE, POWER_BOX
 from xinji.systems.terminals.poles.ledger import Ledger, Mount
 from xinji.systems.terminals.poles.stored import add_mounts, known_clients
+from xinji.systems.terminals.poles.tables import UNEVEN, read_table
 from xinji.systems.terminals.poles.types import Types
 
 SENDER = "@file"
 """Whoever brings a file, the same row is the same mount; no account has such a name."""
 
-LARGEST_ROWS = 50_000
-LARGEST_UNPACKED = 256 * 1024 * 1024
 LONGEST_CELL = 500
 MOST_ERRORS = 1_000
 DISTRICT_TIME = timezone(timedelta(hours=8))
@@ -61,10 +56,6 @@ _ROLES = {"主杆": "main", "副杆": "sub"}
 _POLE_NEEDED = ("id", "name", "longitude", "latitude", "type")
 _MOUNT_NEEDED = ("pole", "slot", "device", "weight_kg", "wind_area_m2", "rated_w")
 _NUMBERS = ("weight_kg", "wind_area_m2", "rated_w", "diversity", "height_m", "azimuth_deg")
-
-
-class UnreadableError(ValueError):
-    """The file as a whole is no table that can be read."""
 
 
 class RowError(msgspec.Struct, frozen=True):
@@ -95,9 +86,6 @@ class Report(msgspec.Struct, kw_only=True):
     conflicts_after: dict[str, int] = {}
 
 
-Row = tuple[int, dict[str, str]]
-
-
 class _Bad(ValueError):
     def __init__(self, field: str, rule: str) -> None:
         super().__init__(f"{field}: {rule}")
@@ -109,7 +97,7 @@ def import_poles(house: House, types: Types, data: bytes, *, datum: str, dry_run
 
     Raises UnreadableError: no table, or a needed column is missing.
     """
-    head, rows = _table(data, _POLE_COLUMNS, _POLE_NEEDED)
+    head, rows = read_table(data, _POLE_COLUMNS, _POLE_NEEDED)
     report, apart = Report(dry_run=dry_run), _Apart(head)
     found: dict[str, Thing] = {}
     for number, row in rows:
@@ -142,7 +130,7 @@ def import_mounts(
     `ledger` is that of the open transaction. Raises UnreadableError: no table, or a needed column
     is missing.
     """
-    head, rows = _table(data, _MOUNT_COLUMNS, _MOUNT_NEEDED)
+    head, rows = read_table(data, _MOUNT_COLUMNS, _MOUNT_NEEDED)
     report, apart = Report(dry_run=dry_run), _Apart(head)
     now = house.clock.now()
     found: dict[str, Mount] = {}
@@ -270,8 +258,8 @@ def _device(word: str, types: Types) -> str:
 
 
 def _filled(row: dict[str, str], needed: tuple[str, ...]) -> None:
-    if "\0" in row:
-        raise _Bad("row", row["\0"])
+    if UNEVEN in row:
+        raise _Bad("row", row[UNEVEN])
     for name in needed:
         if not row.get(name):
             raise _Bad(name, "not empty")
@@ -310,9 +298,6 @@ def _day(name: str, text: str) -> int:
         raise _Bad(name, "an ISO 8601 day or time") from None
 
 
-# -- tables -------------------------------------------------------------------------------------
-
-
 class _Apart:
     """The refused rows as a CSV of their own."""
 
@@ -336,76 +321,3 @@ class _Apart:
     def text(self) -> str:
         """The CSV; empty when nothing was refused."""
         return self._sink.getvalue()
-
-
-def _table(
-    data: bytes, names: Mapping[str, str], needed: tuple[str, ...]
-) -> tuple[list[str], Iterator[Row]]:
-    """The fields of a table, and its rows by field with their numbers."""
-    try:
-        cells = _workbook(data) if data[:2] == b"PK" else _csv(data)
-    except (
-        ValueError, KeyError, zipfile.BadZipFile, InvalidFileException, csv.Error, OSError,
-    ) as error:  # fmt: skip
-        raise UnreadableError(f"a CSV (UTF-8, GB 18030) or XLSX table: {error}") from error
-    if not cells:
-        raise UnreadableError("a head line and at least one row")
-    head = [names.get(_heading(cell), _heading(cell)) for cell in cells[0]]
-    absent = [name for name in needed if name not in head]
-    if absent:
-        raise UnreadableError(f"column missing: {', '.join(absent)}")
-    twice = [name for name, n in Counter(head).items() if n > 1 and name in names.values()]
-    if twice:
-        raise UnreadableError(f"two columns for {', '.join(twice)}")
-    return head, _rows(head, cells)
-
-
-def _rows(head: list[str], cells: list[list[str]]) -> Iterator[Row]:
-    for number, row in enumerate(cells[1:], 2):
-        if not any(cell.strip() for cell in row):
-            continue
-        found = {name: cell.strip() for name, cell in zip(head, row, strict=False)}
-        if len(row) != len(head):
-            found["\0"] = f"{len(head)} cells as the head line has, not {len(row)}"
-        yield number, found
-
-
-def _heading(text: str) -> str:
-    plain = text.strip().lower()
-    for mark in ("(", ")", "\uff08", "\uff09", " "):
-        plain = plain.replace(mark, "")
-    return plain
-
-
-def _csv(data: bytes) -> list[list[str]]:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("gb18030")
-    if "\0" in text:
-        raise ValueError("a zero byte")
-    return _capped(csv.reader(io.StringIO(text, newline=""), strict=True))
-
-
-def _workbook(data: bytes) -> list[list[str]]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if sum(member.file_size for member in archive.infolist()) > LARGEST_UNPACKED:
-            raise ValueError(f"unpacks to more than {LARGEST_UNPACKED:,} bytes")
-    book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-    try:
-        found = _capped(
-            ["" if cell is None else str(cell) for cell in row]
-            for row in book.worksheets[0].iter_rows(values_only=True)
-        )
-    finally:
-        book.close()
-    width = len(found[0]) if found else 0
-    # a sheet does not store the empty cells at the end of a row
-    return [row + [""] * (width - len(row)) for row in found]
-
-
-def _capped(rows: Iterator[list[str]] | Any) -> list[list[str]]:
-    found = list(itertools.islice(rows, LARGEST_ROWS + 2))
-    if len(found) > LARGEST_ROWS + 1:
-        raise ValueError(f"more than {LARGEST_ROWS:,} rows")
-    return found

@@ -8,12 +8,8 @@ from xinji.access.identity import Role
 from xinji.api.call import Call, Problem, Routes
 from xinji.methods.geodesy import DATUMS
 from xinji.systems.terminals.poles.api.shown import poles
-from xinji.systems.terminals.poles.imports import (
-    Report,
-    UnreadableError,
-    import_mounts,
-    import_poles,
-)
+from xinji.systems.terminals.poles.imports import Report, import_mounts, import_poles
+from xinji.systems.terminals.poles.tables import UnreadableError
 
 routes = Routes()
 
