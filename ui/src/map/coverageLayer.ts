@@ -7,7 +7,6 @@ import type { Grid, Sector } from '@/api/coverage'
 export const SECTOR_LAYER = 'coverage-sectors'
 export const PROPOSED_LAYER = 'coverage-proposed'
 export const SAMPLE_LAYER = 'coverage-samples'
-const STATION_LAYER = 'coverage-stations'
 const NONE: FeatureCollection = { type: 'FeatureCollection', features: [] }
 
 const BELOW_LABELS = 'road-label'
@@ -47,7 +46,7 @@ export function addCoverageLayers(map: Map): void {
     },
   }, BELOW_LABELS)
   map.addLayer({
-    id: SECTOR_LAYER, type: 'fill', source: 'coverage-sectors', minzoom: 12.2,
+    id: SECTOR_LAYER, type: 'fill', source: 'coverage-sectors',
     paint: {
       'fill-color': ['case', ['get', 'off'], '#8a95a1', ['get', 'chosen'], '#ffffff', ['get', 'edited'], '#ff8c1a', '#10202f'],
       'fill-opacity': ['case', ['get', 'off'], 0.35, 0.72],
@@ -59,10 +58,6 @@ export function addCoverageLayers(map: Map): void {
       'line-color': ['case', ['get', 'chosen'], '#10202f', '#ffffff'],
       'line-width': ['interpolate', ['linear'], ['zoom'], 12, ['case', ['get', 'chosen'], 2.4, 0.3], 15, ['case', ['get', 'chosen'], 2.4, 1.2]],
     },
-  })
-  map.addLayer({
-    id: STATION_LAYER, type: 'circle', source: 'coverage-sectors', maxzoom: 12.2, filter: ['==', ['get', 'first'], true],
-    paint: { 'circle-radius': 2, 'circle-color': '#10202f', 'circle-stroke-color': '#fff', 'circle-stroke-width': 0.6 },
   })
   map.addLayer({
     id: 'coverage-link', type: 'line', source: 'coverage-link',
@@ -112,18 +107,15 @@ export function wedge(longitude: number, latitude: number, azimuth: number, metr
 
 /** Sectors as wedges; several carriers of one mast are drawn one inside the other. */
 export function sectorFeatures(sectors: Sector[], chosen: string, edited: Set<string>): FeatureCollection {
-  const seen = new Set<string>()
   const carriers = [...new Set(sectors.map((sector) => sector.frequency_ghz))].sort((a, b) => a - b)
   const features: Feature[] = sectors.map((sector) => {
-    const first = !seen.has(sector.station)
-    seen.add(sector.station)
     const reach = sector.type === 'pole' ? 34 : 62
     const metres = reach * (1 - (0.3 * carriers.indexOf(sector.frequency_ghz)) / Math.max(1, carriers.length - 1))
     return {
       type: 'Feature',
       geometry: wedge(sector.longitude, sector.latitude, sector.azimuth_deg, carriers.length > 1 ? metres : reach),
       properties: {
-        sector: sector.sector, first, off: sector.eirp_dbm === null, chosen: sector.sector === chosen,
+        sector: sector.sector, off: sector.eirp_dbm === null, chosen: sector.sector === chosen,
         edited: edited.has(sector.sector) || edited.has(sector.station),
       },
     }

@@ -50,7 +50,7 @@ export function profileOption(link: Link, phoneHeight: number): EChartsOption {
       axisLine: { lineStyle: { color: '#8a95a1' } }, splitLine: { show: false },
     },
     yAxis: {
-      type: 'value', min: 0, max: Math.ceil((top * 1.12) / 5) * 5, name: `${t('coverage.height')} m`, nameTextStyle: { color: INK_SOFT, align: 'left' },
+      type: 'value', min: 0, max: Math.ceil((top * 1.1) / 10) * 10, name: `${t('coverage.height')} m`, nameTextStyle: { color: INK_SOFT, align: 'left' },
       axisLabel: { color: INK_SOFT }, splitLine: { lineStyle: { color: LINE } },
     },
     series: [
