@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from tests.systems.operations.street import MONDAY, Street
 from xinji.loop.case_row import CaseError, CaseRow
 from xinji.model.title import Title
+from xinji.store.observations import moment
 from xinji.store.schema import case_steps, cases
 from xinji.store.work_schema import reports
 from xinji.systems.platforms.operations.case_type import ACTIONS
@@ -26,6 +27,7 @@ from xinji.systems.platforms.operations.evaluation_definitions import (
     grade,
     score,
 )
+from xinji.systems.platforms.operations.indicators import INDICATORS
 
 US = 1_000_000
 START = int(MONDAY * US)
@@ -224,6 +226,45 @@ def test_the_worked_example_by_post(told: History) -> None:
     people = {row.key: row for row in evaluate(told.house, START, FOREVER, "person")}
     assert people["dispatcher/dan"].score == 60.0
     assert "inspector/" not in people
+
+
+def test_the_figures_of_the_plan_on_the_worked_example(told: History) -> None:
+    house = told.house
+    asof = moment(START + 1_000 * 60 * US)
+    values = {
+        each.id.removeprefix("platforms.operations."): house.figures.compute(each, asof).value
+        for each in INDICATORS
+    }
+    # one closed in time; two is open; three is void and four merged: neither counts
+    assert values["closed_in_time_share"] == 100
+    # 140, 40 and 0 minutes
+    assert values["median_minutes_to_close"] == 40
+    assert values["median_hours_to_close"] == pytest.approx(140 / 60)
+    assert values["found_by_machine_share"] == 0, "the camera's case was merged"
+    # two of one's, one of two's; three was never dispatched
+    assert values["dispatched_by_machine_share"] == pytest.approx(100 / 3)
+    assert values["closed_loop_share"] == pytest.approx(200 / 3)
+    assert values["closed_by_machine_share"] == 0
+    assert values["false_close_rate"] is None, "nothing was checked"
+
+
+def test_looks_at_the_evaluation_over_http(told: History) -> None:
+    for path, field in (
+        ("hot-spots?days=0", "days"),
+        ("under-reporting?by=mood", "by"),
+        ("waiting?level=planet", "level"),
+    ):
+        answer = told.request("GET", f"/api/evaluation/{path}")
+        assert (answer.status_code, answer.json()["field"]) == (400, field)
+    spots = told.get("/api/evaluation/hot-spots?days=7")
+    assert spots == {"type": "FeatureCollection", "features": []}, "three cases make no hot spot"
+    again = told.get("/api/evaluation/under-reporting?days=30")
+    assert again["total"] == len(again["items"])
+    waits = told.get("/api/evaluation/waiting?days=30")
+    assert {row["area"] for row in waits["items"]} == {"310105001"}
+    for path in ("hot-spots", "under-reporting", "waiting"):
+        other = told.request("GET", f"/api/evaluation/{path}?area=310105002", "west-operator")
+        assert other.status_code == 403, path
 
 
 def test_an_exempt_case_leaves_the_rates_and_stays_a_fact(told: History) -> None:
