@@ -283,6 +283,16 @@ def test_who_may_do_what(town: Town) -> None:
         assert town.request(method, path, who, content=b"{}").status_code == 403, path
 
 
+def test_a_changed_sector_makes_the_map_stale(town: Town) -> None:
+    sectors = town_sectors()
+    sectors.tilt_deg[0] = 7.0
+    query = {"dry_run": "false"}
+    for content, stale in ((sites_csv(sectors), True), (sites_csv(town_sectors()), False)):
+        answer = town.request("POST", "/api/coverage/sites", params=query, content=content).json()
+        assert answer["refused"] == 0
+        assert town.request("GET", "/api/coverage", "viewer").json()["stale"] is stale
+
+
 def test_after_a_restart_the_maps_are_computed_again(town: Town) -> None:
     first = town.house.parts["network.coverage"].maps
     again = Coverage(town.house)

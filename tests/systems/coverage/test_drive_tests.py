@@ -121,6 +121,7 @@ def test_a_sector_far_below_its_prediction_becomes_a_case(town: Town) -> None:
     path = "/api/coverage/drive-tests"
     answer = town.request("POST", path, "operator", params=query, content=log(weak, month=7)).json()
     assert answer["sectors_compared"] >= 1
+    assert not town.request("GET", "/api/coverage", "viewer").json()["stale"], "states are no maps"
     with town.house.database.reading() as connection:
         found = connection.execute(sa.select(cases)).all()
     assert [(row.case_class, row.thing) for row in found] == [("sector-degraded", weak)]

@@ -29,6 +29,7 @@ from xinji.systems.network.coverage.parameters import Parameters, own_parameters
 from xinji.systems.network.coverage.prediction import Prediction, confidence, predict
 from xinji.systems.network.coverage.registered import (
     SECTOR,
+    digest_of,
     read_buildings,
     read_sectors,
 )
@@ -52,8 +53,8 @@ SURE = 0.9
 
 DISTRICT_TIME = dt.timezone(dt.timedelta(hours=8))
 
-Stamp = tuple[int, int, int, int]
-"""Counts and newest change of sectors and outlines: what a map was computed from."""
+Stamp = tuple[int, str, int, int]
+"""Count and digest of the sectors, count and newest of the outlines: what a map comes from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,7 @@ class Coverage:
         self.maps: Maps | None = None
         self._lock = threading.Lock()
         self._tried: OrderedDict[str, Tried] = OrderedDict()
+        self._digest: tuple[tuple[int, int | None], str] = ((-1, None), "")
         self._resumed = False
         house.every(RESUME_SECONDS, self.resume, RESUME_SECONDS)
 
@@ -107,7 +109,7 @@ class Coverage:
     def stamp(self) -> Stamp:
         """What the registry holds now."""
         with self._house.database.reading() as connection:
-            sectors = connection.execute(
+            count, revision = connection.execute(
                 sa.select(sa.func.count(), sa.func.max(things.c.revision)).where(
                     things.c.kind == SECTOR
                 )
@@ -115,7 +117,10 @@ class Coverage:
             outlines = connection.execute(
                 sa.select(sa.func.count(), sa.func.max(buildings_table.c.added_at))
             ).one()
-        return sectors[0], sectors[1] or 0, outlines[0], outlines[1] or 0
+        # a sector's row also changes with its state, which no map depends on
+        if self._digest[0] != (count, revision):
+            self._digest = (count, revision), digest_of(read_sectors(self._house.database))
+        return count, self._digest[1], outlines[0], outlines[1] or 0
 
     def compute(
         self, job: Job, roads: Sequence[Floats], cell: float = 10.0, *, history: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,15 @@ def read_sectors(database: Database, asof: int | None = None) -> Sectors:
         ),
         mounted_on=_texts([fact.get("mounted_on", "") for fact in facts]),
     )
+
+
+def digest_of(sectors: Sectors) -> str:
+    """What tells whether sectors have changed, in any column."""
+    digest = hashlib.blake2b(digest_size=12)
+    for column in fields(sectors):
+        values = getattr(sectors, column.name)
+        digest.update(repr(values.tolist()).encode())
+    return digest.hexdigest()
 
 
 def sector_things(sectors: Sectors, source: str) -> Iterator[Thing]:
