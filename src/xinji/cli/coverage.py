@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from xinji.cli import coverage_calibrate
 from xinji.cli.server import Options, open_house
 from xinji.district.geography import load_district
 from xinji.district.radio.buildings import simulate_buildings
@@ -76,6 +77,7 @@ def add(commands: Any) -> None:
     plan_.add_argument("--count", type=int, help="how many new sites")
     plan_.add_argument("--budget", type=float, help="what they may cost together")
     plan_.add_argument("--rounds", type=int, default=Effort().rounds, help="of the search")
+    _common(coverage_calibrate.add(actions))
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
@@ -262,4 +264,8 @@ def _moment(day: str | None) -> int | None:
     return int((at + dt.timedelta(days=1)).timestamp() * 1_000_000) - 1
 
 
-_ACTIONS = {"compute": _compute, "plan": _plan}
+def _calibrate(arguments: argparse.Namespace) -> int:
+    return coverage_calibrate.run(arguments, given(arguments))
+
+
+_ACTIONS = {"compute": _compute, "plan": _plan, "calibrate": _calibrate}
