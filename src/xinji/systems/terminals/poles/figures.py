@@ -160,6 +160,8 @@ def candidates(
 
 def power_left(ledger: Ledger, trial: Mount, checks: Iterable[Check] = ()) -> float | None:
     """Watts of demand that its circuit and its box have left after it; None when not recorded."""
+    if ledger.feed_of(trial) is None:
+        return None
     left = _left(checks, "power", "box-power")
     if left is not None or trial.rated_w > 0:
         return left

@@ -26,11 +26,12 @@ def _newest(kind: str, *names: str) -> str:
     service = IN_SERVICE.replace("in_service_since", "t.in_service_since").replace(
         "retired_at", "t.retired_at"
     )
+    live = f" AND {LIVE.replace('attributes', 't.attributes')}" if kind == "pole" else ""
     return (
         f"SELECT t.id, t.name, t.area, {columns}, max(o.time) AS last, max(o.source) AS source "
         "FROM observations o JOIN things t ON t.id = o.thing "
         f"WHERE o.kind = '{kind}' AND o.property IN ({wanted}) AND o.time <= $asof "
-        f"AND {service} GROUP BY t.id, t.name, t.area"
+        f"AND {service}{live} GROUP BY t.id, t.name, t.area"
     )
 
 

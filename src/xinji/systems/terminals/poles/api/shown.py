@@ -11,13 +11,9 @@ from xinji.access.scope import contains
 from xinji.api.call import Call, Problem, iso
 from xinji.loop.house import House
 from xinji.model.observations import Source
-from xinji.systems.terminals.poles.checks import Check
+from xinji.systems.terminals.poles.checks import Check, failed
 from xinji.systems.terminals.poles.ledger import Feed, Ledger, Mount, Pole
 from xinji.systems.terminals.poles.part import SYSTEM, Poles
-
-LATER = frozenset({"slot", "pole-weight", "pole-wind", "device", "bay", "power", "box-power",
-                   "azimuth"})  # fmt: skip
-"""Checks that failed because of what else stands there: 409; the others are 422."""
 
 
 def poles(call: Call) -> Poles:
@@ -108,11 +104,19 @@ def newest(house: House, thing: str, name: str) -> tuple[float | None, int | Non
     return float(values[at]), int(times[at])
 
 
+def _taken(check: Check) -> bool:
+    summed = check.name in ("pole-weight", "pole-wind", "power", "box-power")
+    return bool(check.others) or (summed and (check.used or 0.0) > 0)
+
+
 def refusal(checks: list[Check]) -> Problem:
-    """The answer to a mount that may not be: the first failed check, and all with their numbers."""
-    broken = [check for check in checks if check.state == "failed"]
+    """The answer to a mount that may not be: the first failed check, and all with their numbers.
+
+    409 when only what stands there already is in its way, else 422.
+    """
+    broken = failed(checks)
     first = broken[0]
-    status = 409 if all(check.name in LATER for check in broken) else 422
+    status = 409 if all(map(_taken, broken)) else 422
     detail = first.name
     if first.limit is not None and first.used is not None and first.wanted is not None:
         detail += f": limit {first.limit:g}, used {first.used:g}, wanted {first.wanted:g}"
