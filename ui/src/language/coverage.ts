@@ -123,6 +123,8 @@ export const coverage = {
 
   'coverage.left': ['左图', 'Left'],
   'coverage.right': ['右图', 'Right'],
+  'coverage.differenceMap': ['显示差值', 'Show the difference'],
+  'coverage.differenceOf': ['{layer} 差值', 'Change of {layer}'],
   'coverage.difference': ['差别', 'Difference'],
   'coverage.figure': ['指标', 'Figure'],
   'coverage.outdoorShare': ['室外覆盖率', 'Open ground'],
@@ -161,6 +163,7 @@ export const coverage = {
   'coverage.rank': ['序', '#'],
 
   'coverage.takeOver': ['存为方案', 'Keep as scenario'],
+  'coverage.onlyIndoor': ['室内分布不改变室外图，不成方案', 'Indoor systems do not change the map outdoors'],
   'coverage.takenOver': ['已存为方案“{name}”', 'Kept as scenario “{name}”'],
   'coverage.planName': ['选址 {n} 站 {time}', '{n} sites {time}'],
   'coverage.noSites': ['没有值得新建的位置', 'No candidate gains anything'],

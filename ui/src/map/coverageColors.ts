@@ -20,6 +20,16 @@ const BORDERS: Record<Exclude<LayerName, 'server'>, number[]> = {
   rate: [10, 25, 50, 100, 200, 400],
 }
 
+/** More is blue, less is red, no change is clear: classes of a difference in the layer's own unit. */
+export const DIFFERENCE_COLORS = ['#8c0d25', '#d6604d', '#f4a582', '', '#92c5de', '#4393c3', '#16437e']
+const DIFFERENCE_BORDERS: Record<Exclude<LayerName, 'server'>, [number, number, number]> = { rsrp: [1, 3, 10], sinr: [1, 3, 10], rate: [5, 20, 100] }
+
+/** Borders of a difference, rising, on both sides of none. */
+export function differenceBorders(layer: Exclude<LayerName, 'server'>): number[] {
+  const borders = DIFFERENCE_BORDERS[layer]
+  return [...borders.map((border) => -border).reverse(), ...borders]
+}
+
 function mixed(from: string, to: string, share: number): string {
   const part = (text: string, at: number) => parseInt(text.slice(1 + 2 * at, 3 + 2 * at), 16)
   const hex = [0, 1, 2].map((at) => Math.round(part(from, at) + share * (part(to, at) - part(from, at))))
@@ -66,10 +76,12 @@ function rgb(color: string): [number, number, number] {
 }
 
 /** Colours of every number that a layer may hold: `table[number - NOTHING]`, ABGR as a canvas keeps it. */
-function tableOf(colorOf: (number: number) => [number, number, number], from: number, to: number): Uint32Array {
+function tableOf(colorOf: (number: number) => [number, number, number] | null, from: number, to: number): Uint32Array {
   const table = new Uint32Array(65_536)
   for (let number = from; number <= to; number++) {
-    const [r, g, b] = colorOf(number)
+    const color = colorOf(number)
+    if (!color) continue
+    const [r, g, b] = color
     table[number - NOTHING] = (255 << 24) | (b << 16) | (g << 8) | r
   }
   return table
@@ -82,6 +94,18 @@ export function rampTable(ramp: Ramp, scale: number): Uint32Array {
     let at = 0
     while (at < ramp.borders.length && value >= (ramp.borders[at] as number) - 1e-9) at++
     return colors[at] as [number, number, number]
+  }, -32_000, 32_000)
+}
+
+/** Colours of `after - before`; a change below the first border stays clear. */
+export function differenceTable(layer: Exclude<LayerName, 'server'>, scale: number): Uint32Array {
+  const borders = differenceBorders(layer)
+  const colors = DIFFERENCE_COLORS.map((color) => (color ? rgb(color) : null))
+  return tableOf((number) => {
+    const value = number * scale
+    const at = value < 0 ? borders.findIndex((border) => value <= border) : borders.length - [...borders].reverse().findIndex((border) => value >= border)
+    const inside = value < 0 ? (at < 0 || at > 2 ? 3 : at) : at > 3 && at <= borders.length ? at : 3
+    return colors[inside] ?? null
   }, -32_000, 32_000)
 }
 

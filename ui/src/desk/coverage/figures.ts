@@ -18,7 +18,7 @@ export function figureText(name: string, value: number | null): string {
 export function differenceText(name: string, before: number | null, after: number | null): { text: string; sign: number } {
   if (before === null || after === null) return { text: ABSENT, sign: 0 }
   const rate = name === 'mean_rate_mbps'
-  const digits = rate ? 1 : 3
+  const digits = rate ? 2 : 3
   const value = rate ? after - before : 100 * (after - before)
   const rounded = Number(value.toFixed(digits))
   const number = `${rounded > 0 ? '+' : rounded < 0 ? '−' : '±'}${decimal(Math.abs(rounded), digits)}`

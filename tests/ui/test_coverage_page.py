@@ -1,0 +1,223 @@
+"""The desk's page of 5G coverage in a real browser against a real demo."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.ui.conftest import Demo, Watch
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+SECOND = 1000
+# The browser reports itself that a server without drive tests answered 404.
+NO_DRIVE_TESTS = "the server responded with a status of 404"
+
+
+@pytest.fixture(scope="module")
+def planner(chromium: Browser, demo: Demo) -> Iterator[Page]:
+    """The page of the administrator; no other host asked, no error written."""
+    context = chromium.new_context(base_url=demo.url, viewport={"width": 1440, "height": 900})
+    body = {"name": demo.name, "password": demo.password}
+    assert context.request.post("/api/sign-in", data=body).ok
+    context.add_init_script("sessionStorage.setItem('xinji-password-later', '1')")
+    page = context.new_page()
+    watch = Watch(demo.url)
+    watch.over(page)
+    yield page
+    drive_tests = context.request.get("/api/coverage/drive-tests").status
+    context.close()
+    assert watch.outside == [], "requests to other hosts"
+    errors = [line for line in watch.errors if drive_tests != 404 or NO_DRIVE_TESTS not in line]
+    assert errors == [], "errors in the console"
+
+
+@pytest.fixture
+def desk(planner: Page) -> Page:
+    """The map, computed and drawn anew."""
+    planner.goto("/coverage")
+    if planner.request.get("/api/coverage").json()["computed_at"] is None:
+        planner.get_by_test_id("compute").click()
+    expect(planner.get_by_test_id("coverage-map")).to_have_attribute(
+        "data-ready", "yes", timeout=90 * SECOND
+    )
+    return planner
+
+
+def _shown(page: Page) -> str:
+    return page.get_by_test_id("coverage-view").get_attribute("data-shown") or ""
+
+
+def _click_map(page: Page, right: float, down: float) -> None:
+    box = page.get_by_test_id("coverage-map").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + right * box["width"], box["y"] + down * box["height"])
+
+
+def _explain(page: Page) -> None:
+    """A click on the middle of the district, past wedges: sites are hidden for it."""
+    page.get_by_test_id("show-sites").click()
+    _click_map(page, 0.5, 0.5)
+    expect(page.get_by_test_id("place-verdict")).to_be_visible()
+    page.get_by_test_id("show-sites").click()
+
+
+def _edit_serving_sector(page: Page) -> str:
+    _explain(page)
+    page.get_by_test_id("place-server").click()
+    azimuth = page.get_by_test_id("azimuth")
+    before = float(azimuth.input_value())
+    azimuth.fill(str(round(before + 120) % 360))
+    azimuth.press("Enter")
+    expect(page.get_by_test_id("scenario-panel")).to_have_attribute("data-edits", "1")
+    return str(page.get_by_test_id("sector-editor").get_attribute("data-sector"))
+
+
+def _remove_scenarios(page: Page) -> None:
+    for item in page.request.get("/api/coverage/scenarios").json()["items"]:
+        page.request.delete(f"/api/coverage/scenarios/{item['id']}")
+
+
+def test_the_menu_leads_to_the_map_and_the_map_to_the_list(desk: Page) -> None:
+    desk.goto("/")
+    desk.get_by_test_id("nav-system-network.coverage").click()
+    expect(desk).to_have_url(re.compile("/coverage$"))
+    expect(desk.get_by_test_id("source-badge")).to_have_text("模拟")
+    desk.get_by_test_id("coverage-things").click()
+    expect(desk).to_have_url(re.compile("/things\\?system=network.coverage"))
+    expect(desk.get_by_test_id("thing-row").first).to_be_visible()
+
+
+def test_layers_and_operators_are_switched_and_their_shares_shown(desk: Page) -> None:
+    summary: dict[str, Any] = desk.request.get("/api/coverage").json()
+    first, second = (item["operator"] for item in summary["operators"][:2])
+    for layer in ("sinr", "server", "rate", "rsrp"):
+        desk.get_by_test_id(f"layer-{layer}").click()
+        expect(desk.get_by_test_id("coverage-view")).to_have_attribute(
+            "data-shown", re.compile(f"^{first} {layer} ")
+        )
+    expect(desk.get_by_test_id("coverage-legend")).to_contain_text("覆盖门限")
+    desk.get_by_test_id(f"operator-{second}").click()
+    expect(desk.get_by_test_id("coverage-view")).to_have_attribute(
+        "data-shown", re.compile(f"^{second} rsrp ")
+    )
+    outdoor = summary["operators"][1]["areas"][""]["outdoor"]
+    expect(desk.get_by_test_id("coverage-shares").locator("tr").nth(1)).to_contain_text(
+        f"{100 * outdoor:.1f}%"
+    )
+    desk.get_by_test_id(f"operator-{first}").click()
+    desk.get_by_test_id("coverage-map").hover()
+    expect(desk.get_by_test_id("coverage-pointer")).to_contain_text("121.")
+
+
+def test_a_place_is_explained_with_its_profile(desk: Page) -> None:
+    _explain(desk)
+    expect(desk.get_by_test_id("place-verdict")).to_have_text(re.compile("覆盖"))
+    last = desk.get_by_test_id("coverage-link").last
+    last.click()
+    expect(last).to_have_class(re.compile("chosen"))
+    expect(desk.get_by_test_id("link-profile").locator("canvas")).to_be_visible()
+
+
+def test_a_sector_is_turned_compared_and_the_change_undone(desk: Page) -> None:
+    today = _shown(desk)
+    sector = _edit_serving_sector(desk)
+    expect(desk.get_by_test_id("coverage-view")).not_to_have_attribute("data-shown", today)
+    expect(desk.get_by_test_id("coverage-figures").first).to_be_visible()
+    stored = desk.request.get("/api/coverage/scenarios").json()["items"][0]
+    edits = desk.request.get(f"/api/coverage/scenarios/{stored['id']}").json()["edits"]
+    assert [each["edit"]["sector"] for each in edits] == [sector]
+
+    desk.get_by_test_id("switch-off").click()
+    expect(desk.get_by_test_id("scenario-panel")).to_have_attribute("data-edits", "2")
+    expect(desk.locator("td.better, td.worse").first).to_be_visible()
+    desk.get_by_test_id("undo").click()
+    expect(desk.get_by_test_id("scenario-panel")).to_have_attribute("data-edits", "1")
+
+    desk.get_by_test_id("coverage-tabs").get_by_role("tab", name="对比").click()
+    for side in ("left", "right"):
+        expect(
+            desk.get_by_test_id(f"compare-{side}").locator("canvas.maplibregl-canvas")
+        ).to_be_visible()
+    expect(desk.get_by_test_id("compare-right")).to_have_attribute(
+        "data-shown", re.compile(stored["id"])
+    )
+    expect(desk.get_by_test_id("compare-cells")).to_contain_text(re.compile("[1-9]"))
+    desk.get_by_test_id("difference").click()
+    expect(desk.get_by_test_id("coverage-legend").last).to_contain_text("差值")
+    _remove_scenarios(desk)
+
+
+def test_a_station_is_added_where_the_map_is_clicked(desk: Page) -> None:
+    desk.get_by_test_id("add-open").click()
+    expect(desk.get_by_test_id("add-here")).to_be_disabled()
+    _click_map(desk, 0.45, 0.55)
+    desk.get_by_test_id("add-here").click()
+    expect(desk.get_by_test_id("scenario-panel")).to_have_attribute("data-edits", "1")
+    expect(desk.get_by_test_id("scenario-panel")).to_contain_text("新站 1")
+    desk.get_by_test_id("scenario-delete").click()
+    desk.get_by_role("button", name="确定").click()
+    expect(desk.get_by_test_id("scenario-panel")).to_be_hidden()
+    assert desk.request.get("/api/coverage/scenarios").json()["total"] == 0
+
+
+def test_sites_are_chosen_exported_and_taken_over(desk: Page) -> None:
+    desk.get_by_test_id("plan-open").click()
+    for layer in ("poles", "rooftops"):
+        desk.get_by_test_id(f"plan-{layer}").click()
+    expect(desk.get_by_test_id("plan-start")).to_be_disabled()
+    desk.get_by_test_id("plan-indoor").click()
+    desk.get_by_test_id("plan-count").fill("3")
+    desk.get_by_test_id("plan-start").click()
+    expect(desk.get_by_test_id("plan-result")).to_have_attribute(
+        "data-sites", "3", timeout=60 * SECOND
+    )
+    expect(desk.get_by_test_id("plan-gap")).not_to_be_empty()
+    desk.get_by_test_id("plan-result").get_by_test_id("export").click()
+    with desk.expect_download() as download:
+        desk.get_by_test_id("export-csv").click()
+    rows = list(csv.DictReader(io.StringIO(download.value.path().read_text("utf-8-sig"))))
+    assert [row["layer"] for row in rows] == ["indoor"] * 3
+
+
+def test_buildings_are_listed_worst_first(desk: Page) -> None:
+    desk.get_by_test_id("coverage-tabs").get_by_role("tab", name="室内").click()
+    expect(desk.get_by_test_id("indoor-row").first).to_be_visible()
+    desk.get_by_test_id("only-unreached").click()
+    expect(desk.get_by_test_id("indoor-row").first).to_contain_text("室内不达")
+
+
+def test_a_ledger_is_tried_before_it_is_stored(desk: Page) -> None:
+    sectors = desk.request.get("/api/coverage").json()["sectors"]
+    ledger = desk.request.get("/api/coverage/sites.csv").body().decode("utf-8-sig").splitlines()
+    rows = list(csv.reader(ledger[:4]))
+    rows[2][rows[0].index("latitude")] = "95"
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    desk.get_by_test_id("import-open").click()
+    desk.get_by_test_id("coverage-file").set_input_files(
+        {"name": "sectors.csv", "mimeType": "text/csv", "buffer": text.getvalue().encode()}
+    )
+    report = desk.get_by_test_id("import-report")
+    expect(report).to_have_attribute("data-refused", "1")
+    expect(report).to_have_attribute("data-dry", "true")
+    expect(desk.get_by_test_id("import-faults").first).to_contain_text("latitude")
+    assert desk.request.get("/api/coverage").json()["sectors"] == sectors
+    desk.get_by_test_id("coverage-import").get_by_role("button", name="关闭").last.click()
+
+
+@pytest.mark.parametrize("path", ["/coverage", "/coverage/compare", "/coverage/indoor"])
+def test_nothing_is_wider_than_a_phone(desk: Page, path: str) -> None:
+    desk.set_viewport_size({"width": 390, "height": 844})
+    desk.goto(path)
+    expect(desk.locator("main .card").first).to_be_visible()
+    expect(desk.get_by_test_id("source-badge")).to_be_visible()
+    overflow = desk.evaluate("document.documentElement.scrollWidth - innerWidth")
+    desk.set_viewport_size({"width": 1440, "height": 900})
+    assert overflow <= 0
