@@ -97,7 +97,8 @@ INDICATORS = (
         title=Title("未消除的搭载冲突", "Open conflicts"),
         unit="1",
         direction="down",
-        sql=f"SELECT count(id) AS value FROM events WHERE {OPEN_CONFLICTS}",
+        sql=f"""SELECT CASE WHEN (SELECT count(id) FROM things WHERE kind = 'pole'
+  AND {IN_SERVICE}) > 0 THEN count(id) END AS value FROM events WHERE {OPEN_CONFLICTS}""",
         rows_sql=f"""SELECT id, rule, thing, area, started_at, value, source FROM events
 WHERE {OPEN_CONFLICTS} ORDER BY started_at""",
         owner=OWNER,
