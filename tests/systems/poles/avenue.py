@@ -19,6 +19,7 @@ from xinji.store.pole_schema import (
 )
 from xinji.systems import discover
 from xinji.systems.terminals.poles.part import Poles
+from xinji.systems.terminals.poles.stored import remove_feeds
 from xinji.systems.terminals.poles.types import own_types
 
 STATION = {
@@ -75,6 +76,7 @@ class Avenue(Live):
         with house.database.writing() as connection:
             for table in (pole_bays, pole_mounts, power_feeds, power_circuits, pole_inventories):
                 connection.execute(table.delete())
+            remove_feeds(house.database, "")
         house.registry.put([house.registry.check(each) for each in things()])
         self.part.types = own_types()
         self.part.turn()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from typing import Annotated
+from contextlib import AbstractContextManager, nullcontext
+from typing import Annotated, Any
 
 import msgspec
 
@@ -150,7 +151,7 @@ def mount(
     Raises Refused: the body breaks a rule that is none of the pole's.
     """
     now = house.clock.now()
-    with house.database.writing():
+    with _deciding(house, dry_run):
         ledger = read()
         if given.client_id and (before := _before(house, person, given.client_id)):
             if before.pole != pole:
@@ -178,7 +179,7 @@ def move(
     Raises Refused: the body breaks a rule, or the device was taken down meanwhile.
     """
     now = house.clock.now()
-    with house.database.writing():
+    with _deciding(house, dry_run):
         ledger = read()
         if given.client_id and (before := _before(house, person, given.client_id)):
             if before.moved_from != standing.id:
@@ -225,6 +226,11 @@ def remove(house: House, standing: Mount, person: str) -> Mount:
         end_mount(house.database, standing.id, now)
         house.audit.record(person, "pole.unmount", standing.pole, _detail(standing))
     return msgspec.structs.replace(standing, until=now)
+
+
+def _deciding(house: House, dry_run: bool) -> AbstractContextManager[Any]:
+    """The writer's lock for a decision that is carried out; a dry run waits for nobody."""
+    return nullcontext() if dry_run else house.database.writing()
 
 
 def _before(house: House, person: str, client_id: str) -> Mount | None:

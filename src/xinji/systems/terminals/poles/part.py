@@ -45,7 +45,6 @@ class Poles:
         self._house = house
         self._lock = threading.Lock()
         self._observing = threading.Lock()
-        self._version = 0
         self._ledger: Ledger | None = None
         self._key: tuple[Any, ...] = ()
         self._conflicts: tuple[Ledger, dict[str, list[Check]]] | None = None
@@ -57,19 +56,19 @@ class Poles:
     # -- what is there --------------------------------------------------------------------------
 
     def ledger(self) -> Ledger:
-        """What stands now; read again only when something has changed."""
-        key = (self._version, self.types.version, stamp(self._house.database))
+        """What stands now; read again only when something has changed.
+
+        In a transaction that has not changed the ledger it is that of the transaction.
+        """
+        types = self.types
+        key = (types.version, stamp(self._house.database))
         with self._lock:
             if self._ledger is not None and self._key == key:
                 return self._ledger
-        found = read_ledger(self._house.database, self.types)
+        found = read_ledger(self._house.database, types)
         with self._lock:
             self._ledger, self._key = found, key
         return found
-
-    def fresh(self) -> Ledger:
-        """The ledger of the open transaction."""
-        return read_ledger(self._house.database, self.types)
 
     def conflicts(self) -> dict[str, list[Check]]:
         """What is wrong with the ledger, by thing."""
@@ -82,8 +81,7 @@ class Poles:
     # -- changes --------------------------------------------------------------------------------
 
     def changed(self) -> None:
-        """After a change was committed: forget the ledger, and observe what it is now."""
-        self._version += 1
+        """After a change was committed: observe what the ledger is now."""
         try:
             self.observe()
         except (StoreError, ValueError) as error:
@@ -124,7 +122,6 @@ class Poles:
         """Take over new inventories, and observe what has changed; not on the keeper thread."""
         added = take_over(self._house)
         if added:
-            self._version += 1
             self._observe_past(added)
         self.observe()
 

@@ -19,9 +19,13 @@ from xinji.store.pole_schema import (
     power_feeds,
 )
 from xinji.store.schema import things
+from xinji.store.settings import read_setting, write_setting
 from xinji.systems.terminals.poles.kinds import BOX, POLE, POWER_BOX
 from xinji.systems.terminals.poles.ledger import Box, Feed, Ledger, Mount, Pole
 from xinji.systems.terminals.poles.types import Circuit, Types
+
+NUMBER = "pole-ledger"
+"""Setting that counts the changes of the ledger."""
 
 _COLUMNS = tuple(column.name for column in pole_mounts.columns)
 _KINDS = (POLE, BOX, POWER_BOX)
@@ -77,15 +81,27 @@ def read_ledger(database: Database, types: Types) -> Ledger:
     )
 
 
-def stamp(database: Database) -> tuple[int, int]:
-    """Count and newest change of the registered poles and boxes."""
+def stamp(database: Database) -> tuple[int, int, int]:
+    """Count and newest change of the registered poles and boxes, and number of the ledger's last.
+
+    In a transaction it is that of the transaction.
+    """
     with database.reading() as connection:
         row = connection.execute(
             sa.select(sa.func.count(), sa.func.max(things.c.revision)).where(
                 things.c.kind.in_(_KINDS)
             )
         ).one()
-    return int(row[0]), int(row[1] or 0)
+    return int(row[0]), int(row[1] or 0), _number(database)
+
+
+def _number(database: Database) -> int:
+    return int(read_setting(database, NUMBER) or 0)
+
+
+def _touch(database: Database) -> None:
+    """Number a change of the ledger, in the open transaction."""
+    write_setting(database, NUMBER, _number(database) + 1)
 
 
 def mounts_where(database: Database, *conditions: sa.ColumnElement[bool]) -> list[Mount]:
@@ -105,6 +121,7 @@ def add_mounts(database: Database, mounts: Sequence[Mount]) -> None:
     if not mounts:
         return
     with database.writing() as connection:
+        _touch(database)
         rows = [{name: getattr(mount, name) for name in _COLUMNS} for mount in mounts]
         connection.execute(sa.insert(pole_mounts), rows)
         bays = [
@@ -117,6 +134,7 @@ def add_mounts(database: Database, mounts: Sequence[Mount]) -> None:
 def end_mount(database: Database, mount: str, at: int) -> None:
     """A device is taken down, in the open transaction."""
     with database.writing() as connection:
+        _touch(database)
         connection.execute(
             sa.update(pole_mounts)
             .where(pole_mounts.c.id == mount, pole_mounts.c.until.is_(None))
@@ -144,6 +162,7 @@ def put_feeds(database: Database, feeds: dict[str, Feed]) -> None:
     if not feeds:
         return
     with database.writing() as connection:
+        _touch(database)
         for fed, (power_box, circuit) in feeds.items():
             connection.execute(sa.delete(power_feeds).where(power_feeds.c.fed == fed))
             connection.execute(
@@ -154,12 +173,14 @@ def put_feeds(database: Database, feeds: dict[str, Feed]) -> None:
 def remove_feeds(database: Database, power_box: str) -> None:
     """Forget what a power box feeds, in the open transaction."""
     with database.writing() as connection:
+        _touch(database)
         connection.execute(sa.delete(power_feeds).where(power_feeds.c.power_box == power_box))
 
 
 def put_circuits(database: Database, power_box: str, circuits: Sequence[Circuit]) -> None:
     """Ratings that differ from the type's, in the open transaction; replaces all of the box."""
     with database.writing() as connection:
+        _touch(database)
         connection.execute(sa.delete(power_circuits).where(power_circuits.c.power_box == power_box))
         for each in circuits:
             connection.execute(

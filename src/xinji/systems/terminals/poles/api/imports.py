@@ -62,7 +62,7 @@ def mounts_import(call: Call) -> Report:
     try:
         with call.house.database.writing():
             report = import_mounts(
-                call.house, part.fresh(), call.body, call.person.name, dry_run=dry_run
+                call.house, part.ledger(), call.body, call.person.name, dry_run=dry_run
             )
             if not dry_run:
                 _finish(call, "pole.mounts-import", report)

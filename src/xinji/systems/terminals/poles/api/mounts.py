@@ -63,7 +63,7 @@ def mount_add(call: Call) -> dict[str, Any]:
     dry_run = call.flag("dry_run") is True
     try:
         done = changes.mount(
-            call.house, part.fresh, pole.id, given, call.person.name, dry_run=dry_run
+            call.house, part.ledger, pole.id, given, call.person.name, dry_run=dry_run
         )
     except Refused as error:
         raise Problem(422, "Bad mount", field=error.field, rule=error.rule) from None
@@ -82,7 +82,7 @@ def mount_move(call: Call) -> dict[str, Any]:
     dry_run = call.flag("dry_run") is True
     try:
         done = changes.move(
-            call.house, part.fresh, standing, given, call.person.name, dry_run=dry_run
+            call.house, part.ledger, standing, given, call.person.name, dry_run=dry_run
         )
     except Refused as error:
         status = 409 if error.field == "id" else 422

@@ -64,7 +64,7 @@ def circuits_replace(call: Call) -> dict[str, Any]:
     box = _power_box(call, part.ledger())
     given = call.json(CircuitsBody)
     with call.house.database.writing():
-        ledger = part.fresh()
+        ledger = part.ledger()
         feeds = _checked(call, ledger, box, given)
         put_circuits(call.house.database, box.id, given.circuits)
         remove_feeds(call.house.database, box.id)
