@@ -16,8 +16,6 @@ from tests.ui.conftest import Demo, Watch
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 SECOND = 1000
-# The browser reports itself that a server without drive tests answered 404.
-NO_DRIVE_TESTS = "the server responded with a status of 404"
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +29,9 @@ def planner(chromium: Browser, demo: Demo) -> Iterator[Page]:
     watch = Watch(demo.url)
     watch.over(page)
     yield page
-    drive_tests = context.request.get("/api/coverage/drive-tests").status
     context.close()
     assert watch.outside == [], "requests to other hosts"
-    errors = [line for line in watch.errors if drive_tests != 404 or NO_DRIVE_TESTS not in line]
-    assert errors == [], "errors in the console"
+    assert watch.errors == [], "errors in the console"
 
 
 @pytest.fixture

@@ -123,6 +123,7 @@ export const coverage = {
 
   'coverage.left': ['左图', 'Left'],
   'coverage.right': ['右图', 'Right'],
+  'coverage.showChanges': ['放大到变化处', 'Zoom to the changes'],
   'coverage.differenceMap': ['显示差值', 'Show the difference'],
   'coverage.differenceOf': ['{layer} 差值', 'Change of {layer}'],
   'coverage.difference': ['差别', 'Difference'],
@@ -200,7 +201,7 @@ export const coverage = {
   'coverage.import.drive-tests': ['路测', 'Drive test'],
   'coverage.importHint.sites': ['CSV 或 XLSX，一行一个扇区。可先导出现有台账，改好再导入。', 'CSV or XLSX, one row a sector. Export the present ledger, edit it and bring it back.'],
   'coverage.importHint.buildings': ['GeoJSON、GeoPackage 或压缩的 Shapefile，含高度，最大 16 MiB。', 'GeoJSON, GeoPackage or zipped Shapefile with heights, up to 16 MiB.'],
-  'coverage.importHint.drive-tests': ['路测软件导出的 CSV，一行一个采样点。', 'CSV of a drive-test tool, one row a sample.'],
+  'coverage.importHint.drive-tests': ['G-NetTrack 日志（CSV，可压缩为 .gz），一行一个采样点。', 'A G-NetTrack log (CSV, may be gzipped), one row a sample.'],
   'coverage.exportSites': ['导出现有台账', 'Export the present ledger'],
   'coverage.datum': ['坐标系', 'Datum'],
   'coverage.datumAuto': ['按文件判断', 'As the file says'],
