@@ -19,16 +19,14 @@ from xinji.access.scope import contains
 from xinji.loop.calendars import DISTRICT_TIME, Calendars
 from xinji.loop.case_row import CaseError, CaseRow, Change
 from xinji.loop.clock import HouseClock
+from xinji.loop.timers import Timers
 from xinji.model.cases import Action, CaseClass, CaseType, Clock, Effect
 from xinji.model.title import Title
 from xinji.store.database import Database, Prepared
-from xinji.store.schema import case_steps, cases, events, timers
+from xinji.store.schema import case_steps, cases, events
 
 CHECKING = "核查"
 """The stage that begins when the work is said to be done."""
-RETRY_US = 30_000_000
-"""A timer whose guard does not hold yet looks again after this."""
-
 
 AfterAction = Callable[[CaseRow, Action, Change, int], None]
 """Called in the transaction of a step: the case after it, the action, what came, the time."""
@@ -104,12 +102,7 @@ class CaseEngine:
             .values({name: sa.bindparam(f"new_{name}") for name in _WRITTEN}),
             engine,
         )
-        self._forget_timers = Prepared(
-            sa.delete(timers).where(timers.c.case_id == sa.bindparam("case")), engine
-        )
-        self._add_timer = Prepared(
-            sa.insert(timers).values(case_id="", name="", due_at=0, action=""), engine
-        )
+        self._timers = Timers(database)
         steps = case_steps.c
         self._last_hash = Prepared(
             sa.select(steps.hash).where(
@@ -204,7 +197,7 @@ class CaseEngine:
             row.revision = self._database.changed("cases", row.id)
             self._insert(self._database.cursor(), **msgspec.structs.asdict(row))
             self._step(row, now, "open", "", row.state, actor, role, note, evidence or {})
-            self._set_timers(row, now, good=False)
+            self._timers.set(row, self.types[row.type], now, good=False)
             self._open[row.subject, case_class] = row.id
         return row.id
 
@@ -343,7 +336,7 @@ class CaseEngine:
         self._step(
             row, now, rule.name, before, row.state, change.actor, role, change.note, evidence
         )
-        self._set_timers(row, now, good=good)
+        self._timers.set(row, self.types[row.type], now, good=good)
         if row.closed_at is not None:
             self._open.pop(subject, None)
         else:
@@ -392,36 +385,23 @@ class CaseEngine:
             if row is None or row.closed_at is not None:
                 return
             good = self._signal(case) == "signal-good"
-            self._set_timers(row, self._clock.now(), good=good)
+            self._timers.set(row, self.types[row.type], self._clock.now(), good=good)
             if good:
                 self._recheck(row)
 
     def run_timers(self, limit: int = 1_000) -> int:
         """Do what is due; returns how many timers fired. Each is one transaction."""
         now = self._clock.now()
-        with self._database.reading() as connection:
-            due = connection.execute(
-                sa.select(timers.c.id, timers.c.case_id, timers.c.action)
-                .where(timers.c.due_at <= now)
-                .order_by(timers.c.due_at)
-                .limit(limit)
-            ).all()
+        due = self._timers.due(now, limit)
         for number, case, action in due:
             with self._database.writing() as connection:
-                gone = connection.execute(sa.delete(timers).where(timers.c.id == number))
-                if not gone.rowcount:
+                if not self._timers.take(connection, number):
                     continue
                 try:
                     self.act(case, action, actor="timer", role="timer")
                 except CaseError:
                     # The guard does not hold: for a re-check that is the good news still to come.
-                    self._add_timer(
-                        self._database.cursor(),
-                        case_id=case,
-                        name="retry",
-                        due_at=now + RETRY_US,
-                        action=action,
-                    )
+                    self._timers.again(case, action, now)
         return len(due)
 
     def available(self, row: CaseRow, roles: Iterable[str]) -> list[Action]:
@@ -499,24 +479,6 @@ class CaseEngine:
             evidence=msgspec.json.encode(evidence, order="deterministic").decode(),
             before=last[0] if last else GENESIS,
         )
-
-    def _set_timers(self, row: CaseRow, now: int, *, good: bool) -> None:
-        cursor = self._database.cursor()
-        self._forget_timers(cursor, case=row.id)
-        if row.closed_at is not None:
-            return
-        for timer in self.types[row.type].timers:
-            if row.state not in timer.states:
-                continue
-            due: int | None = None
-            if timer.starts == "state" or (timer.starts == "signal-good" and good):
-                due = now + int(timer.seconds * 1e6)
-            elif timer.starts == "limit" and not row.overdue:
-                due = row.due_at
-            if due is not None:
-                self._add_timer(
-                    cursor, case_id=row.id, name=timer.name, due_at=due, action=timer.action
-                )
 
     def _due(self, row: CaseRow) -> int | None:
         """When the limit is reached if the clock goes on; None when it does not run."""
