@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from tests.systems.poles.avenue import CAMERA, STATION, Avenue, checks
+from tests.web.live import EAST, PASSWORD
 from xinji.access import audit
+from xinji.access.identity import Role
 
 
 def test_a_dry_run_answers_as_the_real_one_and_stores_nothing(avenue: Avenue) -> None:
@@ -165,6 +167,16 @@ def test_roles_and_areas(avenue: Avenue) -> None:
     assert whole.status_code == 403
     assert avenue.import_mounts("", "west-operator").status_code == 403
     assert avenue.request("POST", "/api/poles/import", "operator").status_code == 403
+
+
+def test_boxes_of_another_area_are_not_used(avenue: Avenue) -> None:
+    identity = avenue.house.identity
+    identity.add("east-operator", PASSWORD, Role.OPERATOR, area=EAST, actor="test")
+    avenue.tokens["east-operator"] = identity.issue("east-operator", "test", 1, actor="test")
+    assert avenue.mount("p-5", CAMERA, "east-operator", dry_run=True).status_code == 200
+    for more in ({"box": "b-1"}, {"power_box": "w-1", "circuit": 2}):
+        answer = avenue.mount("p-5", CAMERA, "east-operator", **more)
+        assert answer.status_code == 422 and answer.json()["field"] in more
 
 
 def test_every_change_is_in_the_audit_chain(own_avenue: Avenue) -> None:

@@ -22,7 +22,7 @@ from xinji.systems.terminals.poles.api.shown import (
     refusal,
 )
 from xinji.systems.terminals.poles.changes import Move, NewMount, Outcome, Refused
-from xinji.systems.terminals.poles.ledger import Mount
+from xinji.systems.terminals.poles.ledger import Ledger, Mount
 from xinji.systems.terminals.poles.stored import mounts_where
 
 routes = Routes()
@@ -60,6 +60,7 @@ def mount_add(call: Call) -> dict[str, Any]:
     part = poles(call)
     pole = pole_of(call, part.ledger(), call.request.path_params["id"])
     given = call.json(NewMount)
+    _own_boxes(call, part.ledger(), given)
     dry_run = call.flag("dry_run") is True
     try:
         done = changes.mount(
@@ -79,6 +80,7 @@ def mount_move(call: Call) -> dict[str, Any]:
     given = call.json(Move)
     if given.pole is not None:
         pole_of(call, ledger, given.pole)
+    _own_boxes(call, ledger, given)
     dry_run = call.flag("dry_run") is True
     try:
         done = changes.move(
@@ -98,6 +100,14 @@ def mount_remove(call: Call) -> dict[str, Any]:
     if standing.until is None:
         poles(call).changed()
     return mount_item(done)
+
+
+def _own_boxes(call: Call, ledger: Ledger, given: NewMount | Move) -> None:
+    """Bays and circuits are those of the caller's area. Raises Problem 422."""
+    for field, known in (("box", ledger.boxes), ("power_box", ledger.power_boxes)):
+        box = known.get(getattr(given, field) or "")
+        if box is not None and not contains(call.person.area, box.area):
+            raise Problem(422, "Bad mount", field=field, rule="of the caller's area")
 
 
 def _mount_of(call: Call) -> Mount:
