@@ -182,6 +182,16 @@ def test_sites_are_chosen_exported_and_taken_over(desk: Page) -> None:
     assert [row["layer"] for row in rows] == ["indoor"] * 3
 
 
+def test_a_drive_test_lies_on_the_map_of_its_operator(desk: Page) -> None:
+    known = desk.request.get("/api/coverage/drive-tests").json()["items"][0]
+    desk.get_by_test_id("drive-test").click()
+    desk.get_by_role("option", name=known["name"]).click()
+    expect(desk.get_by_test_id("drive-figures")).to_contain_text("标准差")
+    expect(desk.get_by_test_id("coverage-view")).to_have_attribute(
+        "data-shown", re.compile(f"^{known['operator']} ")
+    )
+
+
 def test_buildings_are_listed_worst_first(desk: Page) -> None:
     desk.get_by_test_id("coverage-tabs").get_by_role("tab", name="室内").click()
     expect(desk.get_by_test_id("indoor-row").first).to_be_visible()

@@ -6,13 +6,14 @@ import { en } from './en'
 import { evaluation } from './evaluation'
 import { operations } from './operations'
 import { phone } from './phone'
+import { poles } from './poles'
 import { urban } from './urban'
 import { zh } from './zh'
 
 export type Language = 'zh-CN' | 'en'
 
 /** Subjects that keep both languages of a message side by side. */
-const pairs = { ...urban, ...operations, ...evaluation, ...classes, ...phone, ...coverage } as const
+const pairs = { ...urban, ...operations, ...evaluation, ...classes, ...phone, ...coverage, ...poles } as const
 
 export type Key = keyof typeof zh | keyof typeof pairs
 

@@ -7,13 +7,17 @@ import { t } from '@/language'
 
 /** Classes of measured minus predicted: blue where the prediction is too high, red where too low;
  *  grey where there is nothing to compare with. Blue against orange-red is safe for the colour-blind. */
-export const RESIDUAL_CLASSES: { below: number; color: string; text: string }[] = [
-  { below: -12, color: '#2166ac', text: '< −12' },
-  { below: -6, color: '#67a9cf', text: '−12 … −6' },
-  { below: 6, color: '#f7f7f7', text: '−6 … 6' },
-  { below: 12, color: '#ef8a62', text: '6 … 12' },
-  { below: Infinity, color: '#b2182b', text: '> 12' },
+export const RESIDUAL_CLASSES: { below: number; color: string; from?: number }[] = [
+  { below: -12, color: '#2166ac' },
+  { below: -6, from: -12, color: '#67a9cf' },
+  { below: 6, from: -6, color: '#f7f7f7' },
+  { below: 12, from: 6, color: '#ef8a62' },
+  { below: Infinity, from: 12, color: '#b2182b' },
 ]
+export function classText({ below, from }: { below: number; from?: number }): string {
+  if (from === undefined) return `< ${below}`
+  return below === Infinity ? `≥ ${from}` : t('coverage.range', { low: from, high: below })
+}
 const UNKNOWN = '#9aa5b1'
 
 const colorOf = (residual: number | null) =>
