@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from xinji.store import network_schema, work_schema  # noqa: F401
+from xinji.store import network_schema, pole_schema, work_schema  # noqa: F401
 from xinji.store.database import Database
 from xinji.store.observations import StoreError
 from xinji.store.schema import metadata

@@ -3,7 +3,7 @@
 from alembic import context
 
 # importing a schema puts its tables into the one metadata
-from xinji.store import network_schema, work_schema  # noqa: F401
+from xinji.store import network_schema, pole_schema, work_schema  # noqa: F401
 from xinji.store.schema import metadata
 
 connection = context.config.attributes["connection"]

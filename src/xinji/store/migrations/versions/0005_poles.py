@@ -3,9 +3,6 @@
 import sqlalchemy as sa
 from alembic import op
 
-# puts the tables into the one metadata
-from xinji.store import pole_schema  # noqa: F401
-
 revision = "0005"
 down_revision = "0004"
 
