@@ -24,6 +24,7 @@ from benchmarks import (
     anomalies,
     cases,
     dispatch,
+    drive_test,
     duplicates,
     http_ingest,
     lifecycles,
@@ -53,6 +54,7 @@ WORKS = {
     "lifecycles": lifecycles.measure,
     "vision": vision.measure,
     "radio": radio.measure,
+    "drive_test": drive_test.measure,
     "siting": siting.measure,
 }
 
