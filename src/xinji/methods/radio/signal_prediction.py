@@ -301,7 +301,7 @@ def _base(table: Floats) -> Floats:
 
 
 def learn(
-    track: Track, rsrp_dbm: Floats, *, with_cell: bool = False, seed: int = 0, trees: int = 250
+    track: Track, rsrp_dbm: Floats, *, with_cell: bool = False, seed: int = 0, trees: int = 100
 ) -> SignalMap:
     """Learn from runs.
 
