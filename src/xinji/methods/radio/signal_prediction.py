@@ -347,7 +347,7 @@ def nearest_mean(x: Floats, y: Floats, level: Floats, at_x: Floats, at_y: Floats
     """(m) mean of the k nearest samples, the baseline to beat."""
     tree = cKDTree(np.column_stack([x, y]))
     _, rows = tree.query(np.column_stack([at_x, at_y]), k=min(k, len(x)))
-    return np.asarray(level[rows].mean(axis=1))
+    return np.asarray(level[rows.reshape(len(at_x), -1)].mean(axis=1))
 
 
 def run_folds(run: Integers, folds: int, seed: int) -> Integers:
