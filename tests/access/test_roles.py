@@ -11,9 +11,9 @@ from tests.web.live import PASSWORD, Live
 from xinji.access.identity import Role
 from xinji.api.call import Endpoint, Site
 from xinji.web.app import application
-from xinji.web.routes import administration, district, overview, plan, session, things, work
+from xinji.web.routes import administration, district, jobs, overview, plan, session, things, work
 
-SUBJECTS = (administration, district, overview, plan, session, things, work)
+SUBJECTS = (administration, district, overview, plan, session, things, work, jobs)
 ENDPOINTS: list[Endpoint] = [e for subject in SUBJECTS for e in subject.routes.endpoints]
 CHANGING = [e for e in ENDPOINTS if e.method != "GET"]
 
@@ -23,6 +23,7 @@ WRITES = {
     ("POST", "/api/session/password"): Role.VIEWER,
     ("POST", "/api/tokens"): Role.VIEWER,
     ("POST", "/api/cases/{id}/actions"): Role.OPERATOR,
+    ("POST", "/api/jobs/{id}/cancel"): Role.VIEWER,
     ("POST", "/api/things/import"): Role.ADMINISTRATOR,
     ("POST", "/api/rules"): Role.ADMINISTRATOR,
     ("PUT", "/api/rules/{id}"): Role.ADMINISTRATOR,
@@ -131,6 +132,11 @@ def test_every_change_leaves_a_row_that_names_who_and_what(live: Live) -> None:
     path = "/api/things/import?dry_run=false"
     changed("POST", path, "administrator", "things.import", "things", content=csv,
             headers={"Content-Type": "text/csv"})  # fmt: skip
+
+    job = live.house.jobs.submit("test.nothing", "operator", lambda _: None)
+    path = f"/api/jobs/{job.id}/cancel"
+    assert live.request("POST", path, "viewer").status_code == 404, "another person's"
+    changed("POST", path, "operator", "job.cancel", "test.nothing")
 
     # A step of a case is a link of its own chain, and names the person as well.
     live.send(("gauge-1", 50.0))

@@ -28,6 +28,8 @@ def start(call: Call, name: str, work: Callable[[Job], Any]) -> dict[str, Any]:
     Raises Problem 503: too many are waiting.
     """
     try:
-        return job_item(call.house.jobs.submit(name, call.person.name, work))
+        job = call.house.jobs.submit(name, call.person.name, work)
     except JobError as error:
         raise Problem(503, "Busy", str(error), headers={"Retry-After": "10"}) from None
+    call.house.audit.record(call.person.name, "job.start", name, {"id": job.id})
+    return job_item(job)

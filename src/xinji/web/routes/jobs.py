@@ -31,4 +31,5 @@ def job_cancel(call: Call) -> dict[str, Any]:
     """End a computation at its next step."""
     job = _job(call)
     job.cancel()
+    call.house.audit.record(call.person.name, "job.cancel", job.name, {"id": job.id})
     return job_item(job)
