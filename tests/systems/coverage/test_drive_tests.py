@@ -127,6 +127,33 @@ def test_a_sector_far_below_its_prediction_becomes_a_case(town: Town) -> None:
     assert [(row.case_class, row.thing) for row in found] == [("sector-degraded", weak)]
 
 
+def test_what_drive_tests_add_is_interpolated_and_held_out_by_run(town: Town) -> None:
+    path, query = "/api/coverage/drive-tests", {"operator": "mobile", "dry_run": "false"}
+    layer = "/api/coverage/maps/mobile/residual"
+    assert town.request("GET", layer, "viewer").status_code == 409
+    for month in (8, 9):
+        lines = log(month=month).decode().splitlines()
+        # the west of the road is 6 dB weaker than the map says
+        weaker = [lines[0]]
+        for line in lines[1:]:
+            cells = line.split(",")
+            if float(cells[2]) < 121.40:
+                cells[7] = f"{float(cells[7]) - 6:.2f}"
+            weaker.append(",".join(cells))
+        town.request("POST", path, "operator", params=query, content="\n".join(weaker).encode())
+    found = town.job("/api/coverage/residuals", {"operator": "mobile"})["answer"]
+    assert found["runs"] >= 2
+    assert found["mae_after_db"] < found["mae_offset_db"] < 20
+    answer = town.request("GET", layer, "viewer")
+    grid = town.request("GET", "/api/coverage", "viewer").json()["grid"]
+    values = np.frombuffer(answer.content, "<i2").reshape(grid["rows"], grid["columns"]) / 10
+    middle = grid["rows"] // 2
+    west, east = values[middle, 8:20].mean(), values[middle, -20:-8].mean()
+    assert west < east - 2
+    unknown = town.request("POST", "/api/coverage/residuals", "operator", json={"operator": "x"})
+    assert unknown.status_code == 409
+
+
 def test_bad_logs_are_told(town: Town) -> None:
     path = "/api/coverage/drive-tests"
     assert town.request("POST", path, "operator", content=log()).json()["field"] == "operator"

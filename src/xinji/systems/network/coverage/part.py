@@ -23,7 +23,9 @@ from xinji.store.observations import moment
 from xinji.store.schema import things
 from xinji.store.settings import read_setting, write_setting
 from xinji.systems.network.coverage.changes import Edit, apply
-from xinji.systems.network.coverage.drive_tests import DriveTest, sector_residuals
+from xinji.systems.network.coverage.drive_tests import DriveTest, residual_field, sector_residuals
+from xinji.systems.network.coverage.drive_tests import read as read_test
+from xinji.systems.network.coverage.drive_tests import read_all as read_tests
 from xinji.systems.network.coverage.inputs.drive_tests import DriveTests
 from xinji.systems.network.coverage.parameters import Parameters, own_parameters
 from xinji.systems.network.coverage.prediction import Prediction, confidence, predict
@@ -68,6 +70,7 @@ class Maps:
     shares: dict[str, dict[str, Share]]
     source: str
     confidence: dict[str, Floats] = field(default_factory=dict)
+    residual: dict[str, Floats] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -269,6 +272,23 @@ class Coverage:
         if rows:
             self._house.ingest.put(Device(SYSTEM, source=Source.of(test.source)), rows)
         return len(rows)
+
+    def learn_residual(self, operator: str) -> dict[str, Any]:
+        """Interpolate what the operator's drive tests add to its map: the layer `residual`.
+
+        Raises:
+            ValueError: no map, no drive tests, or too few runs.
+        """
+        maps, database = self.maps, self._house.database
+        if maps is None or operator not in maps.predictions:
+            raise ValueError(f"operator: {operator} has no map")
+        known = [read_test(database, each.id) for each in read_tests(database)
+                 if each.operator == operator]  # fmt: skip
+        tests = [(found[0].id, found[1]) for found in known if found is not None]
+        if not tests:
+            raise ValueError(f"operator: {operator} has no drive tests")
+        maps.residual[operator], figures = residual_field(maps.predictions[operator], tests)
+        return {"operator": operator} | figures
 
     # -- scenarios ------------------------------------------------------------------------------
 

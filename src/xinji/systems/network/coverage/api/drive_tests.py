@@ -10,6 +10,7 @@ import shapely
 
 from xinji.access.identity import Role
 from xinji.api.call import Call, Problem, Routes, iso
+from xinji.api.job import start
 from xinji.methods.geodesy import DATUMS
 from xinji.systems.network.coverage import drive_tests
 from xinji.systems.network.coverage.api.imports import answer_of, choice, outline_of
@@ -176,6 +177,22 @@ def test_samples(call: Call) -> dict[str, Any]:
         "residual_db": column(chosen.rsrp_dbm - predicted, 1),
         "total": known.samples,
     }
+
+
+class Learn(msgspec.Struct, forbid_unknown_fields=True):
+    """Body: whose drive tests."""
+
+    operator: str
+
+
+@routes.post("/api/coverage/residuals", role=Role.OPERATOR)
+def residuals(call: Call) -> dict[str, Any]:
+    """Interpolate what drive tests add to a map, as a job; it becomes the layer `residual`."""
+    _no_area(call)
+    operator = call.json(Learn).operator
+    _prediction(call, operator)
+    part = coverage(call)
+    return start(call, "coverage.residuals", lambda _: part.learn_residual(operator))
 
 
 @routes.delete("/api/coverage/drive-tests/{id}")

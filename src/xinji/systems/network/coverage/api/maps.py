@@ -31,6 +31,7 @@ LAYERS = {
     "rate": {"unit": "Mbit/s", "scale": 1.0},
     "server": {"unit": "1", "scale": 1.0},
     "confidence": {"unit": "1", "scale": 0.001},
+    "residual": {"unit": "dB", "scale": 0.1},
 }
 LINKS = 6
 NEAREST = 60
@@ -179,10 +180,11 @@ def grid(call: Call) -> Response:
     if layer not in LAYERS:
         raise Problem(404, "No such layer", field="layer", rule=", ".join(LAYERS))
     found = prediction(call)
-    if layer == "confidence":
-        known = computed(call).confidence.get(found.operator)
+    if layer in ("confidence", "residual"):
+        known = getattr(computed(call), layer).get(found.operator)
         if known is None or call.text("scenario"):
-            raise Problem(409, "Nothing computed yet", "POST /api/coverage/confidence first")
+            ask = {"confidence": "confidence", "residual": "residuals"}[layer]
+            raise Problem(409, "Nothing computed yet", f"POST /api/coverage/{ask} first")
         values = known
     else:
         name = "rate_mbps" if layer == "rate" else layer
