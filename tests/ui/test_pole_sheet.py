@@ -21,5 +21,4 @@ def test_a_pole_shows_its_slots_its_devices_and_what_is_wrong(page: Page) -> Non
     expect(page.get_by_test_id("pole-conflicts").locator("li").first).to_be_visible()
 
     page.set_viewport_size({"width": 390, "height": 844})
-    overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-    assert overflow <= 0
+    page.wait_for_function("document.documentElement.scrollWidth <= innerWidth", timeout=10_000)
