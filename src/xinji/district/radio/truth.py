@@ -31,13 +31,10 @@ def truth_of(prediction: Prediction) -> Truth:
 
     def look(longitude: Floats, latitude: Floats) -> tuple[Floats, npt.NDArray[np.object_], Floats]:
         level = at_places(prediction, longitude, latitude)
-        x, y = scene.plane.metres(longitude, latitude)
-        grid = scene.grid
-        column = np.clip(((x - grid.west) // grid.cell).astype(np.int64), 0, grid.columns - 1)
-        row = np.clip(((y - grid.south) // grid.cell).astype(np.int64), 0, grid.rows - 1)
+        cells = scene.cells_of(longitude, latitude)
         names = np.append(sectors.sector_id, "").astype(object)
-        sinr = np.where(np.isfinite(level), prediction.sinr[row, column], -20.0)
-        served = np.where(np.isfinite(level), prediction.server[row, column], -1)
+        sinr = np.where(np.isfinite(level), prediction.sinr.ravel()[cells], -20.0)
+        served = np.where(np.isfinite(level), prediction.server.ravel()[cells], -1)
         return np.where(np.isfinite(level), level, NOTHING_DBM), names[served], sinr
 
     return look

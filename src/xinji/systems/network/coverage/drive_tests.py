@@ -133,14 +133,9 @@ def remove(database: Database, id_: str) -> None:
 
 def at_places(prediction: Prediction, longitude: Floats, latitude: Floats) -> Floats:
     """(n) dBm that the map gives at each place, NaN outside it and on footprints."""
-    scene, grid = prediction.scene, prediction.scene.grid
-    x, y = scene.plane.metres(longitude, latitude)
-    column = np.floor((x - grid.west) / grid.cell).astype(np.int64)
-    row = np.floor((y - grid.south) / grid.cell).astype(np.int64)
-    inside = (row >= 0) & (row < grid.rows) & (column >= 0) & (column < grid.columns)
-    found = np.full(len(x), np.nan)
-    place = row[inside], column[inside]
-    found[inside] = np.where(scene.building[place] < 0, prediction.rsrp[place], np.nan)
+    cells = prediction.scene.cells_of(longitude, latitude)
+    open_ground = np.where(prediction.scene.building < 0, prediction.rsrp, np.nan).ravel()
+    found = np.where(cells >= 0, open_ground[cells], np.nan)
     found[~np.isfinite(found)] = np.nan
     return found
 

@@ -18,11 +18,11 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from xinji.methods.radio.buildings import Grid
-from xinji.methods.radio.coverage_map import Network, Radio, Scratch, empty, put_in, reach
+from xinji.methods.radio.coverage_map import Network, Radio, site_power
 from xinji.methods.radio.path_loss import UMA, UMI
 from xinji.methods.siting.answer import Effort, Siting
 from xinji.methods.siting.cover import cover_of
+from xinji.methods.siting.inputs import nearer_than
 from xinji.methods.siting.maximal import maximal_covering
 from xinji.systems.network.coverage.changes import AddStation, NewSector, apply
 from xinji.systems.network.coverage.parameters import NewSite, Parameters
@@ -341,19 +341,11 @@ def _signal(
         power_dbm=np.full(sectors, site.eirp_dbm - radio.antenna.gain_dbi),
         load=np.ones(sectors),
     )
-    row, column, end_row, end_column = reach(network, radio, scene.grid, 0)
-    if row >= end_row or column >= end_column:
-        return np.empty(0, np.int64), np.empty(0)
-    cell = scene.grid.cell
-    part = Grid(
-        scene.grid.west + column * cell, scene.grid.south + row * cell, cell,
-        end_row - row, end_column - column,
-    )  # fmt: skip
-    window = empty(part)
-    put_in(window, network, scene.footprints, radio, 0, Scratch(part, radio.radius))
+    within, power = site_power(network, scene.footprints, scene.grid, radio, 0)
+    row, column, end_row, end_column = within
     numbers = np.arange(row, end_row)[:, None] * scene.grid.columns + np.arange(column, end_column)
-    seen = window.best > 0
-    return numbers[seen], window.best[seen].astype(np.float64)
+    seen = power > 0
+    return numbers[seen], power[seen].astype(np.float64)
 
 
 def _too_near(candidates: Candidates, scene: Scene, spacing: float) -> Any:
@@ -362,7 +354,7 @@ def _too_near(candidates: Candidates, scene: Scene, spacing: float) -> Any:
     if spacing <= 0 or len(outdoor) < 2:
         return None
     x, y = scene.plane.metres(candidates.longitude[outdoor], candidates.latitude[outdoor])
-    pairs = cKDTree(np.column_stack([x, y])).query_pairs(spacing, output_type="ndarray")
+    pairs = nearer_than(np.column_stack([x, y]), spacing)
     return outdoor[pairs] if len(pairs) else None
 
 

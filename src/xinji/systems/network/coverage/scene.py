@@ -59,12 +59,12 @@ class Scene:
 
     def cell_of(self, longitude: float, latitude: float) -> int | None:
         """Flat number of the cell that holds a place, None outside the grid."""
-        x, y = self.plane.metres(longitude, latitude)
-        column = int((float(x) - self.grid.west) // self.grid.cell)
-        row = int((float(y) - self.grid.south) // self.grid.cell)
-        if 0 <= row < self.grid.rows and 0 <= column < self.grid.columns:
-            return row * self.grid.columns + column
-        return None
+        number = int(self.cells_of(np.array([longitude]), np.array([latitude]))[0])
+        return number if number >= 0 else None
+
+    def cells_of(self, longitude: Floats, latitude: Floats) -> npt.NDArray[np.int64]:
+        """(n) flat numbers of the cells that hold places, -1 outside the grid."""
+        return _cells(self.grid, *self.plane.metres(longitude, latitude))
 
     def corners(self) -> list[list[float]]:
         """Longitude and latitude of the corners: north-west, north-east, south-east, south-west."""
@@ -142,6 +142,13 @@ def in_metres(shapes: npt.NDArray[Any], plane: LocalPlane) -> npt.NDArray[Any]:
     return np.asarray(moved)
 
 
+def _cells(grid: Grid, x: Floats, y: Floats) -> npt.NDArray[np.int64]:
+    column = np.floor((x - grid.west) / grid.cell).astype(np.int64)
+    row = np.floor((y - grid.south) / grid.cell).astype(np.int64)
+    inside = (row >= 0) & (row < grid.rows) & (column >= 0) & (column < grid.columns)
+    return np.where(inside, row * grid.columns + column, -1)
+
+
 def _along(
     roads: Sequence[Floats], plane: LocalPlane, grid: Grid, area: Numbers
 ) -> npt.NDArray[np.int64]:
@@ -150,10 +157,8 @@ def _along(
         line = shapely.LineString(np.column_stack(plane.metres(road[:, 0], road[:, 1])))
         steps = np.arange(grid.cell / 2, line.length, grid.cell)
         points = shapely.get_coordinates(shapely.line_interpolate_point(line, steps))
-        column = ((points[:, 0] - grid.west) // grid.cell).astype(np.int64)
-        row = ((points[:, 1] - grid.south) // grid.cell).astype(np.int64)
-        inside = (row >= 0) & (row < grid.rows) & (column >= 0) & (column < grid.columns)
-        cells = row[inside] * grid.columns + column[inside]
+        cells = _cells(grid, points[:, 0], points[:, 1])
+        cells = cells[cells >= 0]
         found.append(cells[area.ravel()[cells] >= 0])
     return np.concatenate(found) if found else np.empty(0, np.int64)
 
