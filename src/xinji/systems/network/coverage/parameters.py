@@ -30,6 +30,7 @@ class Sending(msgspec.Struct, frozen=True):
     narrow_below_ghz: float
     downlink_share: float
     layers: int
+    reach_m: float
 
 
 class Heights(msgspec.Struct, frozen=True):
@@ -87,11 +88,10 @@ class NewSite(msgspec.Struct, frozen=True):
 
 
 class Parameters(msgspec.Struct, frozen=True):
-    """All of them. `reach` is by type of site, `candidates` by layer of candidates."""
+    """All of them; `candidates` is by layer of candidates."""
 
     receiver: Receiver
     network: Sending
-    reach: dict[str, float]
     heights: Heights
     covered: Covered
     indoor: Indoor

@@ -156,7 +156,7 @@ def layer_of(sectors: Sectors, rows: Integers, scene: Scene, parameters: Paramet
     radio = Radio(
         ghz=float(np.median(sectors.frequency_ghz[rows])),
         receiver=parameters.receiver.height_m,
-        radius=parameters.reach["macro"],
+        radius=parameters.network.reach_m,
         noise_figure_db=parameters.receiver.noise_figure_db,
     )
     network = Network(
