@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.systems.coverage.town import (
     town_sectors,
 )
 from xinji.access import audit
+from xinji.loop.jobs import Job
 from xinji.systems.network.coverage.inputs.sites import sites_csv
 from xinji.systems.network.coverage.parameters import own_parameters
 from xinji.systems.network.coverage.part import Coverage
@@ -132,6 +134,13 @@ def test_a_scenario_is_tried_changed_and_taken_away(town: Town) -> None:
     ).json()
     figures = made["figures"]["mobile"]
     assert figures["before"] != figures["after"]
+    assert set(figures["areas"]) == {"310105001", "310105002"}
+    west = figures["areas"]["310105001"]
+    today = town.request("GET", "/api/coverage", "viewer").json()["operators"][0]["areas"]
+    assert west["before"] == today["310105001"]
+    assert west["before"] != west["after"], "the station stands in the west"
+    own = town.request("GET", f"/api/coverage/scenarios/{made['id']}", "west-operator").json()
+    assert set(own["figures"]["mobile"]["areas"]) == {"310105001"}
     path = f"/api/coverage/scenarios/{made['id']}"
     now, then = grid(town, "mobile/rsrp"), grid(town, f"mobile/rsrp?scenario={made['id']}")
     assert (now != then).any()
@@ -235,6 +244,42 @@ def test_indoor_list_and_outlines(town: Town) -> None:
     box = {"west": 121.39, "south": 31.195, "east": 121.40, "north": 31.2}
     shapes = town.request("GET", "/api/coverage/buildings", "viewer", params=box).json()["features"]
     assert 10 < len(shapes) < 60
+
+
+def test_a_running_computation_is_told_to_everybody(town: Town) -> None:
+    def told(who: str) -> Any:
+        return town.request("GET", "/api/coverage", who).json()["jobs"]
+
+    assert told("viewer") == []
+    go, begun = threading.Event(), threading.Event()
+
+    def work(job: Job) -> None:
+        job.progress(1, 4)
+        begun.set()
+        assert go.wait(30)
+        job.progress(2, 4)
+
+    first = town.house.jobs.submit("test.wait", "operator", work)
+    town.house.parts["network.coverage"].follow(first)
+    assert begun.wait(30)
+    second = town.request("POST", "/api/coverage/compute", "operator", json={"cell_m": 20}).json()
+    running, waiting = told("operator")
+    assert (running["state"], running["done"], running["total"]) == ("running", 1, 4)
+    assert waiting["name"] == "coverage.compute"
+    assert (waiting["id"], waiting["state"]) == (second["id"], "waiting")
+    assert (waiting["mine"], waiting["may_cancel"]) == (True, True)
+    other = told("viewer")[1]
+    assert (other["id"], other["mine"], other["may_cancel"]) == (second["id"], False, False)
+    chief = told("administrator")[1]
+    assert (chief["mine"], chief["may_cancel"]) == (False, True)
+    for who, status in (("west-operator", 404), ("administrator", 200)):
+        answer = town.request("POST", f"/api/jobs/{second['id']}/cancel", who)
+        assert answer.status_code == status
+    go.set()
+    until = time.monotonic() + 30
+    while told("viewer"):
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def test_figures_are_observations_with_history(town: Town) -> None:

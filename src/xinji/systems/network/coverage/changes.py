@@ -12,14 +12,24 @@ from typing import Annotated, Literal
 import msgspec
 import numpy as np
 
-from xinji.methods.radio.coverage_map import Network, Scratch, put_in, refresh, take_out
+from xinji.methods.radio.coverage_map import (
+    Network,
+    Rectangle,
+    Scratch,
+    put_in,
+    reach,
+    refresh,
+    take_out,
+)
 from xinji.methods.radio.path_loss import UMA, UMI
 from xinji.systems.network.coverage.inputs.sectors import UNKNOWN_PCI, UNKNOWN_TIME, Sectors
 from xinji.systems.network.coverage.prediction import (
     CARRIER_STEP_GHZ,
+    NO_CELLS,
     Integers,
     Layer,
     Prediction,
+    around,
     carriers_of,
     layer_of,
 )
@@ -88,60 +98,103 @@ def apply(prediction: Prediction, change: Edit) -> Prediction:
     """
     if isinstance(change, AddStation):
         return _add(prediction, change)
-    sectors = prediction.sectors
+    station, sectors = altered(prediction.operator, prediction.sectors, change)
+    return replaced(settled(prediction, station), station, sectors)
+
+
+def altered(
+    operator: str, sectors: Sectors, change: TurnSector | RemoveStation | RaiseStation
+) -> tuple[str, Sectors]:
+    """The station that a change is about, and the sectors after it.
+
+    Raises:
+        ValueError: no such sector or station; names the field.
+    """
     if isinstance(change, TurnSector):
-        at = _row(sectors, change.sector)
-        station = str(sectors.station_id[at])
-    else:
-        station = change.station
-        if station not in set(sectors.station_id.tolist()):
-            raise ValueError(f"station: {station} is no outdoor station of {prediction.operator}")
-    changed = _changed(sectors, change)
-    layers = [
-        _replaced(prediction, layer, layer.stations.index(station), change, changed)
-        if station in layer.stations
-        else layer
-        for layer in prediction.layers
-    ]
-    return dataclasses.replace(prediction, sectors=changed, layers=tuple(layers))
-
-
-def _row(sectors: Sectors, sector: str) -> int:
-    found = np.flatnonzero(sectors.sector_id == sector)
-    if len(found) == 0:
-        raise ValueError(f"sector: {sector} is no outdoor sector of this operator")
-    return int(found[0])
-
-
-def _changed(sectors: Sectors, change: TurnSector | RemoveStation | RaiseStation) -> Sectors:
-    if isinstance(change, TurnSector):
-        at = _row(sectors, change.sector)
+        found = np.flatnonzero(sectors.sector_id == change.sector)
+        if len(found) == 0:
+            raise ValueError(f"sector: {change.sector} is no outdoor sector of {operator}")
         columns = {}
         for name in ("azimuth_deg", "tilt_deg", "eirp_dbm"):
             value = getattr(change, name)
             if value is not None:
                 columns[name] = getattr(sectors, name).copy()
-                columns[name][at] = value % 360 if name == "azimuth_deg" else value
-        return dataclasses.replace(sectors, **columns)
+                columns[name][found[0]] = value % 360 if name == "azimuth_deg" else value
+        station = str(sectors.station_id[found[0]])
+        return station, dataclasses.replace(sectors, **columns)
     rows = sectors.station_id == change.station
+    if not rows.any():
+        raise ValueError(f"station: {change.station} is no outdoor station of {operator}")
     if isinstance(change, RaiseStation):
-        return dataclasses.replace(
-            sectors, height_m=np.where(rows, change.height_m, sectors.height_m)
-        )
-    return dataclasses.replace(sectors, eirp_dbm=np.where(rows, -np.inf, sectors.eirp_dbm))
+        height = np.where(rows, change.height_m, sectors.height_m)
+        return change.station, dataclasses.replace(sectors, height_m=height)
+    power = np.where(rows, -np.inf, sectors.eirp_dbm)
+    return change.station, dataclasses.replace(sectors, eirp_dbm=power)
 
 
-def _replaced(
-    prediction: Prediction, layer: Layer, site: int, change: Edit, sectors: Sectors
-) -> Layer:
-    """The layer with one of its sites as `sectors` has it now."""
+def settled(prediction: Prediction, station: str) -> Prediction:
+    """The same maps, ready for a change of a station.
+
+    Where a site was taken out, the second server is not known until somebody needs it: here, in
+    the cells that the station serves. Kept by the caller, it is computed once.
+    """
+    layers = [
+        _refreshed(prediction, layer, layer.stations.index(station))
+        if station in layer.stations
+        else layer
+        for layer in prediction.layers
+    ]
+    if all(new is old for new, old in zip(layers, prediction.layers, strict=True)):
+        return prediction
+    return prediction.changed(prediction.sectors, layers, NO_CELLS)
+
+
+def _refreshed(prediction: Prediction, layer: Layer, site: int) -> Layer:
+    low, high = layer.network.first[site], layer.network.first[site + 1]
+    row, column, end_row, end_column = reach(layer.network, layer.radio, layer.map.grid, site)
+    place = np.s_[row:end_row, column:end_column]
+    best = layer.map.best_sector[place]
+    needed = layer.map.stale[place] & (best >= low) & (best < high)
+    rows, columns = np.flatnonzero(needed.any(axis=1)), np.flatnonzero(needed.any(axis=0))
+    if not len(rows):
+        return layer
+    within = row + rows[0], column + columns[0], row + rows[-1] + 1, column + columns[-1] + 1
+    fresh = layer.map.copy()
+    refresh(fresh, layer.network, prediction.scene.footprints, layer.radio, within)
+    return dataclasses.replace(layer, map=fresh)
+
+
+def replaced(prediction: Prediction, station: str, sectors: Sectors) -> Prediction:
+    """The prediction with a station as `sectors` has it now, however many changes that took.
+
+    Raises:
+        ValueError: the prediction is not `settled` for the station.
+    """
+    layers, within = [], NO_CELLS
+    for layer in prediction.layers:
+        if station not in layer.stations:
+            layers.append(layer)
+            continue
+        after, cells = _with_site_as(prediction, layer, layer.stations.index(station), sectors)
+        layers.append(after)
+        within = around(within, cells)
+    return prediction.changed(sectors, layers, within)
+
+
+def _with_site_as(
+    prediction: Prediction, layer: Layer, site: int, sectors: Sectors
+) -> tuple[Layer, Rectangle]:
+    """The layer with one of its sites as `sectors` has it now, and the cells within its reach."""
     buildings, radio = prediction.scene.footprints, layer.radio
     scratch = Scratch(layer.map.grid, radio.radius)
     after = layer.map.copy()
+    # stale cells that other stations serve keep their best and total, and stay stale
+    unknown = after.stale.copy()
+    after.stale[:] = False
     within = take_out(after, layer.network, buildings, radio, site, scratch)
+    np.logical_or(after.stale, unknown, out=after.stale)
     height = layer.network.height.copy()
-    if isinstance(change, RaiseStation):
-        height[site] = change.height_m
+    height[site] = sectors.height_m[layer.rows[layer.network.site == site]].max()
     network = dataclasses.replace(
         layer.network,
         height=height,
@@ -149,10 +202,9 @@ def _replaced(
         tilt=sectors.tilt_deg[layer.rows],
         power_dbm=sectors.eirp_dbm[layer.rows] - radio.antenna.gain_dbi,
     )
-    if not isinstance(change, RemoveStation):
+    if np.isfinite(network.power_dbm[network.site == site]).any():
         put_in(after, network, buildings, radio, site, scratch)
-    refresh(after, network, buildings, radio, within)
-    return dataclasses.replace(layer, network=network, map=after)
+    return dataclasses.replace(layer, network=network, map=after), within
 
 
 def _add(prediction: Prediction, change: AddStation) -> Prediction:
@@ -162,19 +214,20 @@ def _add(prediction: Prediction, change: AddStation) -> Prediction:
     if prediction.scene.cell_of(change.longitude, change.latitude) is None:
         raise ValueError("longitude, latitude: outside the district's map")
     grown = _appended(sectors, prediction.operator, change)
-    layers = list(prediction.layers)
+    layers, within = list(prediction.layers), NO_CELLS
     new = np.arange(len(sectors), len(grown))
     for part in carriers_of(grown.take(new)):
         rows = new[part]
         ghz = float(np.median(grown.frequency_ghz[rows]))
         near = [n for n, each in enumerate(layers) if abs(each.radio.ghz - ghz) < CARRIER_STEP_GHZ]
         if near:
-            layers[near[0]] = _with_site(prediction, layers[near[0]], grown, rows)
+            layers[near[0]], cells = _with_site(prediction, layers[near[0]], grown, rows)
         else:
             blank = layer_of(grown, rows, prediction.scene, prediction.parameters)
-            put_in(blank.map, blank.network, prediction.scene.footprints, blank.radio, 0)
+            cells = put_in(blank.map, blank.network, prediction.scene.footprints, blank.radio, 0)
             layers.append(blank)
-    return dataclasses.replace(prediction, sectors=grown, layers=tuple(layers))
+        within = around(within, cells)
+    return prediction.changed(grown, layers, within)
 
 
 def _appended(sectors: Sectors, operator: str, change: AddStation) -> Sectors:
@@ -212,8 +265,10 @@ def _appended(sectors: Sectors, operator: str, change: AddStation) -> Sectors:
     )
 
 
-def _with_site(prediction: Prediction, layer: Layer, sectors: Sectors, rows: Integers) -> Layer:
-    """The layer with a new station, whose sectors on this carrier are `rows`."""
+def _with_site(
+    prediction: Prediction, layer: Layer, sectors: Sectors, rows: Integers
+) -> tuple[Layer, Rectangle]:
+    """The layer with a new station, whose sectors on this carrier are `rows`, and its cells."""
     before, after, radio = layer.network, layer.map.copy(), layer.radio
     first, site = rows[0], len(layer.stations)
     x, y = prediction.scene.plane.metres(sectors.longitude[first], sectors.latitude[first])
@@ -228,11 +283,12 @@ def _with_site(prediction: Prediction, layer: Layer, sectors: Sectors, rows: Int
         power_dbm=np.append(before.power_dbm, sectors.eirp_dbm[rows] - radio.antenna.gain_dbi),
         load=np.append(before.load, np.full(len(rows), prediction.parameters.network.load)),
     )
-    put_in(after, network, prediction.scene.footprints, radio, site)
-    return dataclasses.replace(
+    within = put_in(after, network, prediction.scene.footprints, radio, site)
+    layer = dataclasses.replace(
         layer,
         network=network,
         rows=np.append(layer.rows, rows),
         stations=(*layer.stations, str(sectors.station_id[first])),
         map=after,
     )
+    return layer, within

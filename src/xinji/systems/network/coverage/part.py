@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,6 @@ from xinji.store.network_schema import buildings as buildings_table
 from xinji.store.observations import moment
 from xinji.store.schema import things
 from xinji.store.settings import read_setting, write_setting
-from xinji.systems.network.coverage.changes import Edit, apply
 from xinji.systems.network.coverage.drive_tests import DriveTest, residual_field, sector_residuals
 from xinji.systems.network.coverage.drive_tests import read as read_test
 from xinji.systems.network.coverage.drive_tests import read_all as read_tests
@@ -37,6 +35,7 @@ from xinji.systems.network.coverage.registered import (
 )
 from xinji.systems.network.coverage.scene import Floats, Scene, make_scene
 from xinji.systems.network.coverage.shares import Share, shares
+from xinji.systems.network.coverage.trials import OwnEdit, Trials
 from xinji.wire.inlet import Device
 
 log = logging.getLogger(__name__)
@@ -47,9 +46,6 @@ GROUND = "coverage-ground"
 """The setting that holds roads and cell of the last computation."""
 
 RESUME_SECONDS = 5.0
-SCENARIOS_KEPT = 6
-"""Scenarios whose maps stay in memory; another is computed again from its edits."""
-
 SURE = 0.9
 """Probability from which a place counts as surely covered."""
 
@@ -72,13 +68,10 @@ class Maps:
     confidence: dict[str, Floats] = field(default_factory=dict)
     residual: dict[str, Floats] = field(default_factory=dict)
 
-
-@dataclass(kw_only=True)
-class Tried:
-    """A scenario's edits so far, and the maps after them."""
-
-    edits: list[tuple[str, Edit]] = field(default_factory=list)
-    predictions: dict[str, Prediction]
+    @cached_property
+    def trials(self) -> Trials:
+        """What planners try out with the maps."""
+        return Trials(self.predictions)
 
 
 class Coverage:
@@ -88,8 +81,7 @@ class Coverage:
         self._house = house
         self.parameters: Parameters = own_parameters()
         self.maps: Maps | None = None
-        self._lock = threading.Lock()
-        self._tried: OrderedDict[str, Tried] = OrderedDict()
+        self._jobs: list[Job] = []
         self._digest: tuple[tuple[int, int | None], str] = ((-1, None), "")
         self._resumed = False
         house.every(RESUME_SECONDS, self.resume, RESUME_SECONDS)
@@ -105,9 +97,19 @@ class Coverage:
         if known is not None and self.stamp()[0]:
             roads = [np.asarray(road, np.float64) for road in known["roads"]]
             cell = float(known["cell_m"])
-            self._house.jobs.submit(
-                "coverage.compute", "system", lambda job: self.compute(job, roads, cell)
+            self.follow(
+                self._house.jobs.submit(
+                    "coverage.compute", "system", lambda job: self.compute(job, roads, cell)
+                )
             )
+
+    def follow(self, job: Job) -> None:
+        """Remember a computation that everybody who looks at the maps should know of."""
+        self._jobs = [*self.jobs(), job]
+
+    def jobs(self) -> list[Job]:
+        """What is being computed now or waits for its turn."""
+        return [job for job in self._jobs if job.state in ("waiting", "running")]
 
     def stamp(self) -> Stamp:
         """What the registry holds now."""
@@ -167,16 +169,14 @@ class Coverage:
                 done += share
             figures = {operator: shares(each) for operator, each in found.items()}
             self._store(figures, found, at, source)
-        with self._lock:
-            self.maps = Maps(
-                stamp=stamp,
-                computed_at=now,
-                scene=scene,
-                predictions=found,
-                shares=figures,
-                source=source,
-            )
-            self._tried.clear()
+        self.maps = Maps(
+            stamp=stamp,
+            computed_at=now,
+            scene=scene,
+            predictions=found,
+            shares=figures,
+            source=source,
+        )
         ground = {"roads": [road.tolist() for road in roads], "cell_m": cell}
         write_setting(house.database, GROUND, ground)
         return {"operators": operators, "computed_at": moment(now).isoformat()}
@@ -292,32 +292,16 @@ class Coverage:
 
     # -- scenarios ------------------------------------------------------------------------------
 
-    def tried(self, scenario: str, edits: Sequence[tuple[str, Edit]]) -> dict[str, Prediction]:
-        """The maps of a scenario. Only edits that are new since the last call are computed.
+    def tried(self, edits: Sequence[OwnEdit]) -> dict[str, Prediction]:
+        """The maps after edits, by operator.
 
         Raises:
             ValueError: an edit does not fit; names its number, the field and the rule.
             LookupError: nothing was computed yet.
         """
-        with self._lock:
-            if self.maps is None:
-                raise LookupError("no map was computed yet")
-            known = self._tried.pop(scenario, None)
-            if known is None or known.edits != list(edits[: len(known.edits)]):
-                known = Tried(predictions=dict(self.maps.predictions))
-            for number in range(len(known.edits), len(edits)):
-                operator, edit = edits[number]
-                if operator not in known.predictions:
-                    raise ValueError(f"edits[{number}].operator: {operator} has no map")
-                try:
-                    known.predictions[operator] = apply(known.predictions[operator], edit)
-                except ValueError as error:
-                    raise ValueError(f"edits[{number}].{error}") from None
-                known.edits.append((operator, edit))
-            self._tried[scenario] = known
-            while len(self._tried) > SCENARIOS_KEPT:
-                self._tried.popitem(last=False)
-            return dict(known.predictions)
+        if self.maps is None:
+            raise LookupError("no map was computed yet")
+        return self.maps.trials.after(edits)
 
 
 def _years(since: Sequence[int], now: int) -> list[int]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -16,6 +17,7 @@ from xinji.methods.radio.coverage_map import (
     CoverageMap,
     Network,
     Radio,
+    Rectangle,
     compute,
     empty,
     rsrp,
@@ -33,6 +35,9 @@ Integers = npt.NDArray[np.int64]
 
 CARRIER_STEP_GHZ = 0.05
 """Sectors whose carrier centres are nearer than this share a carrier and disturb each other."""
+
+Place = tuple[slice, slice]
+"""Cells of a map: rows and columns."""
 
 Progress = Callable[[int, int], None]
 """Sites done and sites in all; raises to end the work."""
@@ -67,11 +72,23 @@ class Layer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Earlier:
+    """The maps before a change: they still hold outside of the rectangle `within`."""
+
+    rsrp: Floats
+    sinr: Floats
+    server: Integers
+    rate_mbps: Floats
+    within: Rectangle
+
+
+@dataclass(frozen=True, kw_only=True)
 class Prediction:
     """What an operator's outdoor sectors give; every map is (rows, columns).
 
     Attributes:
         sectors: of the operator, outdoor ones only.
+        earlier: of what the prediction came from, so that only what changed is computed.
         rsrp: dBm of the serving sector, -inf where nothing reaches.
         sinr: dB of the serving sector.
         server: number of the serving sector in `sectors`, -1 for none.
@@ -83,68 +100,150 @@ class Prediction:
     parameters: Parameters
     sectors: Sectors
     layers: tuple[Layer, ...]
-
-    @cached_property
-    def serving_layer(self) -> npt.NDArray[np.int64]:
-        """(rows, columns) number of the carrier with the strongest sector."""
-        if not self.layers:
-            return np.zeros(self.scene.grid.shape, np.int64)
-        return np.asarray(np.argmax(np.stack([layer.map.best for layer in self.layers]), axis=0))
+    earlier: Earlier | None = field(default=None, repr=False)
 
     def judged_by(self, covered: Covered) -> Prediction:
         """The same maps, judged by other thresholds."""
         parameters = msgspec.structs.replace(self.parameters, covered=covered)
-        return dataclasses.replace(self, parameters=parameters)
+        return dataclasses.replace(self, parameters=parameters, earlier=self._so_far(NO_CELLS))
+
+    def changed(self, sectors: Sectors, layers: Iterable[Layer], within: Rectangle) -> Prediction:
+        """The prediction after a change that touches the cells of a rectangle only."""
+        return dataclasses.replace(
+            self, sectors=sectors, layers=tuple(layers), earlier=self._so_far(within)
+        )
+
+    def _so_far(self, within: Rectangle) -> Earlier | None:
+        """What a prediction that differs within a rectangle can take over."""
+        known = {name: self.__dict__[name] for name in _MAPS if name in self.__dict__}
+        if len(known) == len(_MAPS):
+            return Earlier(**known, within=within)
+        if self.earlier is None:
+            return None
+        return dataclasses.replace(self.earlier, within=around(self.earlier.within, within))
 
     def of_serving(self, values: Iterable[Floats], none: float) -> Floats:
         """(rows, columns) from one map a carrier: that of the serving one, `none` without any."""
-        found = list(values)
+        return self._of_serving(list(values), none, np.s_[:, :])
+
+    def _of_serving(self, found: list[Floats], none: float, place: Place) -> Floats:
         if not found:
-            return np.full(self.scene.grid.shape, none)
-        if len(found) == 1:
-            return found[0]
-        chosen = np.take_along_axis(np.stack(found), self.serving_layer[None], axis=0)
-        return np.asarray(chosen[0])
+            return np.full(self.scene.grid.shape, none)[place]
+        chosen, serving = found[0], self._serving(place)
+        for number, values in enumerate(found[1:], 1):
+            chosen = np.where(serving == number, values, chosen)
+        return chosen
+
+    def _serving(self, place: Place) -> npt.NDArray[np.int8]:
+        """Number of the carrier with the strongest sector."""
+        strongest = self.layers[0].map.best[place]
+        found = np.zeros(strongest.shape, np.int8)
+        for number, layer in enumerate(self.layers[1:], 1):
+            best = layer.map.best[place]
+            found[best > strongest] = number
+            strongest = np.maximum(best, strongest)
+        return found
+
+    def _map(self, name: str, of: Callable[[Place], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+        """A whole map from how a part of it is made; what an earlier one holds is taken over."""
+        if self.earlier is None:
+            return of(np.s_[:, :])
+        row, column, end_row, end_column = self.earlier.within
+        place = np.s_[row:end_row, column:end_column]
+        found: npt.NDArray[Any] = getattr(self.earlier, name).copy()
+        found[place] = of(place)
+        return found
 
     @cached_property
     def rsrp(self) -> Floats:
         """See `Prediction`."""
-        return self.of_serving((rsrp(layer.map) for layer in self.layers), -math.inf)
+
+        def of(place: Place) -> Floats:
+            each = [rsrp(part_of(layer.map, place)) for layer in self.layers]
+            return self._of_serving(each, -math.inf, place)
+
+        return self._map("rsrp", of)
 
     @cached_property
     def sinr(self) -> Floats:
         """See `Prediction`."""
-        each = (sinr(layer.map, layer.network, layer.radio) for layer in self.layers)
-        return self.of_serving(each, -math.inf)
+
+        def of(place: Place) -> Floats:
+            each = [
+                sinr(part_of(layer.map, place), layer.network, layer.radio) for layer in self.layers
+            ]
+            return self._of_serving(each, -math.inf, place)
+
+        return self._map("sinr", of)
 
     @cached_property
     def server(self) -> Integers:
         """See `Prediction`."""
-        each = []
-        for layer in self.layers:
-            best = layer.map.best_sector
-            each.append(np.where(best >= 0, np.append(layer.rows, -1)[best], -1).astype(float))
-        return self.of_serving(each, -1.0).astype(np.int64)
+
+        def of(place: Place) -> Integers:
+            each = []
+            for layer in self.layers:
+                best = layer.map.best_sector[place]
+                each.append(np.where(best >= 0, np.append(layer.rows, -1)[best], -1).astype(float))
+            return self._of_serving(each, -1.0, place).astype(np.int64)
+
+        return self._map("server", of)
 
     @cached_property
     def rate_mbps(self) -> Floats:
         """See `Prediction`."""
-        assumed, each = self.parameters.network, []
-        for layer in self.layers:
-            wide = layer.radio.ghz >= assumed.narrow_below_ghz
-            carrier = Carrier(
-                bandwidth_mhz=assumed.bandwidth_mhz if wide else assumed.narrow_bandwidth_mhz,
-                downlink=assumed.downlink_share if wide else 1.0,
-                layers=assumed.layers,
-            )
-            each.append(rate(sinr(layer.map, layer.network, layer.radio), carrier, assumed.load))
-        return self.of_serving(each, 0.0)
+        load = self.parameters.network.load
+
+        def of(place: Place) -> Floats:
+            given = self.sinr[place]
+            if not self.layers:
+                return np.zeros(given.shape)
+            serving, found = self._serving(place), np.empty(given.shape)
+            for number, layer in enumerate(self.layers):
+                mine = serving == number
+                found[mine] = rate(given[mine], self._carrier(layer.radio), load)
+            return found
+
+        return self._map("rate_mbps", of)
+
+    def _carrier(self, radio: Radio) -> Carrier:
+        assumed = self.parameters.network
+        wide = radio.ghz >= assumed.narrow_below_ghz
+        return Carrier(
+            bandwidth_mhz=assumed.bandwidth_mhz if wide else assumed.narrow_bandwidth_mhz,
+            downlink=assumed.downlink_share if wide else 1.0,
+            layers=assumed.layers,
+        )
 
     @cached_property
     def covered(self) -> npt.NDArray[np.bool_]:
         """(rows, columns): both thresholds are reached."""
         limit = self.parameters.covered
         return (self.rsrp >= limit.rsrp_dbm) & (self.sinr >= limit.sinr_db)
+
+
+_MAPS = ("rsrp", "sinr", "server", "rate_mbps")
+NO_CELLS: Rectangle = (0, 0, 0, 0)
+
+
+def around(one: Rectangle, other: Rectangle) -> Rectangle:
+    """The smallest rectangle that holds both; one without cells counts for nothing."""
+    if one[0] >= one[2] or one[1] >= one[3]:
+        return other
+    if other[0] >= other[2] or other[1] >= other[3]:
+        return one
+    low = min(one[0], other[0]), min(one[1], other[1])
+    return *low, max(one[2], other[2]), max(one[3], other[3])
+
+
+def part_of(whole: CoverageMap, place: Place) -> CoverageMap:
+    """The cells of a rectangle, with the grid of the whole map."""
+    arrays = {
+        each.name: getattr(whole, each.name)[place]
+        for each in dataclasses.fields(whole)
+        if each.name != "grid"
+    }
+    return CoverageMap(grid=whole.grid, **arrays)
 
 
 def layer_of(sectors: Sectors, rows: Integers, scene: Scene, parameters: Parameters) -> Layer:

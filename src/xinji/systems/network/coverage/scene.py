@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,18 @@ CELLS_M = (5.0, 50.0)
 """Smallest and largest side of a cell."""
 
 MARGIN_M = 50.0
+
+
+class Parts(NamedTuple):
+    """What lies in the areas of a scene.
+
+    Attributes:
+        members: numbers of all, area by area; first those that lie in none.
+        begins: where each area's begin in `members`, and where the last one ends.
+    """
+
+    members: npt.NDArray[np.int64]
+    begins: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +68,49 @@ class Scene:
     def open_cells(self) -> Mask:
         """(rows, columns): inside the district and outdoors."""
         return (self.area >= 0) & (self.building < 0)
+
+    @cached_property
+    def ground(self) -> Parts:
+        """The open cells, numbered flat."""
+        cells = np.flatnonzero(self.open_cells)
+        return _parts(cells, self.area.ravel()[cells], len(self.areas))
+
+    @cached_property
+    def roads(self) -> Parts:
+        """`road_cells`."""
+        return _parts(self.road_cells, self.area.ravel()[self.road_cells], len(self.areas))
+
+    @cached_property
+    def homes(self) -> Parts:
+        """The buildings, in the sub-district that holds most of each one's cells."""
+        inside = self.building >= 0
+        votes = np.zeros((len(self.outlines), len(self.areas) + 1), np.int32)
+        np.add.at(votes, (self.building[inside], self.area[inside] + 1), 1)
+        area = np.argmax(votes, axis=1) - 1
+        area[votes.sum(axis=1) == 0] = -1
+        return _parts(np.arange(len(self.outlines)), area, len(self.areas))
+
+    @cached_property
+    def facades(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Every wall between a building and open ground: the building's number, the cell's.
+
+        In order of the buildings; cells are numbered flat.
+        """
+        rows, columns = self.building.shape
+        number = np.arange(rows * columns).reshape(rows, columns)
+        walls = []
+        for here, there in (
+            (np.s_[:-1, :], np.s_[1:, :]),
+            (np.s_[1:, :], np.s_[:-1, :]),
+            (np.s_[:, :-1], np.s_[:, 1:]),
+            (np.s_[:, 1:], np.s_[:, :-1]),
+        ):
+            edge = (self.building[here] >= 0) & (self.building[there] < 0)
+            walls.append((self.building[here][edge], number[there][edge]))
+        buildings = np.concatenate([each for each, _ in walls]).astype(np.int64)
+        cells = np.concatenate([each for _, each in walls])
+        order = np.argsort(buildings, kind="stable")
+        return buildings[order], cells[order]
 
     def cell_of(self, longitude: float, latitude: float) -> int | None:
         """Flat number of the cell that holds a place, None outside the grid."""
@@ -127,6 +182,11 @@ def make_scene(
         areas=tuple(each.code for each in drawn),
         road_cells=_along(roads, plane, grid, area),
     )
+
+
+def _parts(members: npt.NDArray[np.int64], area: npt.NDArray[Any], count: int) -> Parts:
+    order = np.argsort(area, kind="stable")
+    return Parts(members[order], np.searchsorted(area[order], np.arange(count + 1)))
 
 
 def in_metres(shapes: npt.NDArray[Any], plane: LocalPlane) -> npt.NDArray[Any]:

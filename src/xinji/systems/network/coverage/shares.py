@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -11,7 +13,7 @@ import numpy.typing as npt
 from xinji.methods.radio.path_loss import HIGH_LOSS, LOW_LOSS, entry_loss
 from xinji.systems.network.coverage.parameters import Parameters
 from xinji.systems.network.coverage.prediction import Prediction
-from xinji.systems.network.coverage.scene import Scene
+from xinji.systems.network.coverage.scene import Parts
 
 Floats = npt.NDArray[np.float64]
 
@@ -37,72 +39,48 @@ class Share(msgspec.Struct, frozen=True):
 def shares(prediction: Prediction) -> dict[str, Share]:
     """By area code: the sub-districts, and the district under an empty code."""
     scene = prediction.scene
-    indoor = buildings_covered(prediction)
-    road_area = scene.area.ravel()[scene.road_cells]
-    home = building_area(scene)
-    found = {"": _share(prediction, scene.open_cells, scene.road_cells, indoor)}
-    for number, code in enumerate(scene.areas):
-        found[code] = _share(
-            prediction,
-            scene.open_cells & (scene.area == number),
-            scene.road_cells[road_area == number],
-            indoor[home == number],
-        )
-    return found
-
-
-def _share(
-    prediction: Prediction,
-    cells: npt.NDArray[np.bool_],
-    road: npt.NDArray[np.int64],
-    indoor: npt.NDArray[np.bool_],
-) -> Share:
-    def mean(values: npt.NDArray[np.bool_] | Floats) -> float | None:
-        return float(values.mean()) if len(values) else None
-
-    rsrp, sinr = prediction.rsrp[cells], prediction.sinr[cells]
-    return Share(
-        outdoor=mean(prediction.covered[cells]),
-        road=mean(prediction.covered.ravel()[road]),
-        indoor=mean(indoor),
-        mean_rate_mbps=mean(prediction.rate_mbps[cells]),
-        grades={
-            grade.name: float(((rsrp >= grade.rsrp_dbm) & (sinr >= grade.sinr_db)).mean())
-            for grade in prediction.parameters.grades
-            if len(rsrp)
-        },
+    ground, roads, homes = scene.ground, scene.roads, scene.homes
+    covered = prediction.covered.ravel()
+    rsrp, sinr, rate = (
+        each.ravel()[ground.members]
+        for each in (prediction.rsrp, prediction.sinr, prediction.rate_mbps)
     )
+    outdoor = _means(covered[ground.members], ground)
+    road = _means(covered[roads.members], roads)
+    indoor = _means(buildings_covered(prediction)[homes.members], homes)
+    speed = _means(rate, ground)
+    grades = {
+        grade.name: _means((rsrp >= grade.rsrp_dbm) & (sinr >= grade.sinr_db), ground)
+        for grade in prediction.parameters.grades
+    }
+    return {
+        code: Share(
+            outdoor=outdoor[at],
+            road=road[at],
+            indoor=indoor[at],
+            mean_rate_mbps=speed[at],
+            grades={
+                name: each for name, found in grades.items() if (each := found[at]) is not None
+            },
+        )
+        for at, code in enumerate(("", *scene.areas))
+    }
 
 
-def building_area(scene: Scene) -> npt.NDArray[np.int64]:
-    """(B) number of the sub-district that holds most of each building's cells, -1 for none."""
-    count = len(scene.outlines)
-    inside = scene.building >= 0
-    numbers, areas = scene.building[inside], scene.area[inside] + 1
-    votes = np.zeros((count, len(scene.areas) + 1), np.int32)
-    np.add.at(votes, (numbers, areas), 1)
-    found = np.asarray(np.argmax(votes, axis=1) - 1)
-    found[votes.sum(axis=1) == 0] = -1
-    return found
+def _means(values: npt.NDArray[Any], parts: Parts) -> list[float | None]:
+    """The mean of all values, then that of each area; None where there is nothing."""
+    bounds = [(0, len(values)), *itertools.pairwise(parts.begins.tolist())]
+    return [float(values[begin:end].mean()) if begin < end else None for begin, end in bounds]
 
 
 def facade_rsrp(prediction: Prediction) -> Floats:
     """(B) dBm: the strongest signal on the open ground next to each building, -inf for none."""
-    scene = prediction.scene
-    found = np.full(len(scene.outlines), -np.inf)
-    building, rsrp = scene.building, np.where(scene.building < 0, prediction.rsrp, -np.inf)
-    rows, columns = building.shape
-    for down, right in ((0, 1), (1, 0), (0, -1), (-1, 0)):
-        here = (
-            slice(max(0, -down), rows - max(0, down)),
-            slice(max(0, -right), columns - max(0, right)),
-        )
-        there = (
-            slice(max(0, down), rows - max(0, -down)),
-            slice(max(0, right), columns - max(0, -right)),
-        )
-        edge = (building[here] >= 0) & (building[there] < 0)
-        np.maximum.at(found, building[here][edge], rsrp[there][edge])
+    buildings, cells = prediction.scene.facades
+    found = np.full(len(prediction.scene.outlines), -np.inf)
+    if len(buildings):
+        first = np.flatnonzero(np.diff(buildings, prepend=-1))
+        levels = prediction.rsrp.ravel()[cells]
+        found[buildings[first]] = np.maximum.reduceat(levels, first)
     return found
 
 

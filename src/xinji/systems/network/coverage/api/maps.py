@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -10,8 +11,10 @@ import numpy as np
 import shapely
 from starlette.responses import Response
 
+from xinji.access.identity import Role
 from xinji.api.call import Call, Problem, Routes, iso
-from xinji.api.job import start
+from xinji.api.job import job_item, start
+from xinji.loop.jobs import Job
 from xinji.methods.radio.height_uncertainty import MOST_SAMPLES
 from xinji.methods.radio.link_profile import budget, link_profile
 from xinji.systems.network.coverage import scenarios
@@ -62,7 +65,7 @@ def prediction(call: Call) -> Prediction:
             raise Problem(404, "No such scenario", field="scenario")
         edits = [(each.operator, each.edit) for each in stored.edits]
         try:
-            known = coverage(call).tried(scenario, edits)
+            known = coverage(call).tried(edits)
         except ValueError as error:
             raise Problem(409, "The scenario does not fit any more", str(error)) from None
     if operator not in known:
@@ -70,15 +73,18 @@ def prediction(call: Call) -> Prediction:
     return known[operator]
 
 
+def may_see(call: Call, code: str) -> bool:
+    """Whether an area, by its code, lies in the caller's or holds it."""
+    mine = call.person.area
+    return not mine or code.startswith(mine) or (bool(code) and mine.startswith(code))
+
+
 def visible(call: Call, scene: Scene) -> Any:
     """(rows, columns) cells that the caller may see."""
-    area = call.person.area
-    allowed = [
-        number
-        for number, code in enumerate(scene.areas)
-        if code.startswith(area) or area.startswith(code)
-    ]
-    return np.isin(scene.area, allowed) if area else scene.area >= 0
+    if not call.person.area:
+        return scene.area >= 0
+    allowed = [number for number, code in enumerate(scene.areas) if may_see(call, code)]
+    return np.isin(scene.area, allowed)
 
 
 @routes.get("/api/coverage")
@@ -94,11 +100,11 @@ def summary(call: Call) -> dict[str, Any]:
         "parameters": msgspec.to_builtins(part.parameters),
         "layers": LAYERS,
         "operators": [],
+        "jobs": [_running(call, job) for job in part.jobs()],
     }
     if maps is None:
         return answer
     grid = maps.scene.grid
-    mine = call.person.area
     return answer | {
         "computed_at": iso(maps.computed_at),
         "stale": maps.stamp != stamp,
@@ -119,12 +125,31 @@ def summary(call: Call) -> dict[str, Any]:
                 "areas": {
                     code: share
                     for code, share in maps.shares[operator].items()
-                    if not mine or code.startswith(mine) or (code and mine.startswith(code))
+                    if may_see(call, code)
                 },
             }
             for operator, found in maps.predictions.items()
         ],
     }
+
+
+def _running(call: Call, job: Job) -> dict[str, Any]:
+    """A computation as everybody sees it; the person who asked and administrators may end it."""
+    shown = job_item(job)
+    mine = job.person == call.person.name
+    return {name: shown[name] for name in ("id", "name", "state", "done", "total")} | {
+        "mine": mine,
+        "may_cancel": mine or call.person.role is Role.ADMINISTRATOR,
+    }
+
+
+def begin(call: Call, name: str, work: Callable[[Job], Any]) -> dict[str, Any]:
+    """Begin a computation that changes the maps: `GET /api/coverage` tells of it to everybody."""
+    item = start(call, name, work)
+    job = call.house.jobs.find(item["id"])
+    if job is not None:
+        coverage(call).follow(job)
+    return item
 
 
 class Compute(msgspec.Struct, forbid_unknown_fields=True):
@@ -142,7 +167,7 @@ def compute(call: Call) -> dict[str, Any]:
         rule = f"from {CELLS_M[0]:g} to {CELLS_M[1]:g} m"
         raise Problem(422, "Bad body", field="cell_m", rule=rule)
     part, roads = coverage(call), roads_of(call.site.basemap)
-    return start(
+    return begin(
         call,
         "coverage.compute",
         lambda job: part.compute(job, roads, given.cell_m, history=given.history),
@@ -165,7 +190,7 @@ def confide(call: Call) -> dict[str, Any]:
     if given.operator not in computed(call).predictions:
         raise Problem(422, "Bad body", field="operator", rule="one with a map")
     part = coverage(call)
-    return start(
+    return begin(
         call, "coverage.confidence", lambda job: part.confide(job, given.operator, given.samples)
     )
 

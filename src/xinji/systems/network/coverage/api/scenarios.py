@@ -9,9 +9,10 @@ import msgspec
 from xinji.access.identity import Role
 from xinji.api.call import Call, Problem, Routes, iso
 from xinji.systems.network.coverage import scenarios
-from xinji.systems.network.coverage.api.maps import computed, coverage
+from xinji.systems.network.coverage.api.maps import computed, coverage, may_see
+from xinji.systems.network.coverage.prediction import Prediction
 from xinji.systems.network.coverage.scenarios import NewScenario, Outdated, Scenario
-from xinji.systems.network.coverage.shares import shares
+from xinji.systems.network.coverage.shares import Share, shares
 
 routes = Routes()
 
@@ -35,21 +36,30 @@ def _item(known: Scenario) -> dict[str, Any]:
 
 
 def _figures(call: Call, known: Scenario) -> dict[str, Any]:
-    """Shares of the operators that the scenario touches, before and after."""
+    """Shares of the operators that the scenario touches, before and after, whole and by area."""
     maps = computed(call)
     edits = [(each.operator, each.edit) for each in known.edits]
     try:
-        tried = coverage(call).tried(known.id, edits)
+        tried = coverage(call).tried(edits)
     except ValueError as error:
         field, _, rule = str(error).partition(": ")
         raise Problem(422, "Bad scenario", field=field, rule=rule) from None
     touched = dict.fromkeys(each.operator for each in known.edits)
     return {
-        operator: {
-            "before": maps.shares[operator][""],
-            "after": shares(tried[operator])[""],
-        }
-        for operator in touched
+        operator: _compared(call, maps.shares[operator], tried[operator]) for operator in touched
+    }
+
+
+def _compared(call: Call, before: dict[str, Share], prediction: Prediction) -> dict[str, Any]:
+    after = shares(prediction)
+    return {
+        "before": before[""],
+        "after": after[""],
+        "areas": {
+            code: {"before": before[code], "after": after[code]}
+            for code in after
+            if code and may_see(call, code)
+        },
     }
 
 
