@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import io
 from collections.abc import Iterator
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 import sqlalchemy as sa
 
@@ -141,17 +145,63 @@ def test_what_drive_tests_add_is_interpolated_and_held_out_by_run(town: Town) ->
                 cells[7] = f"{float(cells[7]) - 6:.2f}"
             weaker.append(",".join(cells))
         town.request("POST", path, "operator", params=query, content="\n".join(weaker).encode())
+    assert town.request("GET", "/api/coverage", "viewer").json()["operators"][0]["residual"] is None
     found = town.job("/api/coverage/residuals", {"operator": "mobile"})["answer"]
-    assert found["runs"] >= 2
+    assert (found["runs"], len(found["tests"])) == (3, 3)
+    assert found["rmse_after_db"] < found["rmse_offset_db"] <= found["rmse_before_db"] < 20
     assert found["mae_after_db"] < found["mae_offset_db"] < 20
-    answer = town.request("GET", layer, "viewer")
-    grid = town.request("GET", "/api/coverage", "viewer").json()["grid"]
-    values = np.frombuffer(answer.content, "<i2").reshape(grid["rows"], grid["columns"]) / 10
-    middle = grid["rows"] // 2
-    west, east = values[middle, 8:20].mean(), values[middle, -20:-8].mean()
+    summary = town.request("GET", "/api/coverage", "viewer").json()
+    assert summary["operators"][0]["residual"] == {
+        name: value for name, value in found.items() if name != "operator"
+    }
+    maps = {name: layer_of(town, name) for name in ("rsrp", "residual", "deviation", "corrected")}
+    west, east = (
+        np.nanmean(maps["residual"][26:29, part]) for part in (np.s_[8:20], np.s_[-20:-8])
+    )
     assert west < east - 2
+    known = np.isfinite(maps["residual"])
+    # the road runs through the middle: there is a measurement near it, and none at the edges
+    assert known[26:29, 3:-3].any(axis=0).all()
+    assert not known[:5].any() and not known[-5:].any()
+    assert (np.isfinite(maps["deviation"]) == known).all() and (maps["deviation"][known] > 0).all()
+    corrected = maps["rsrp"][known] + maps["residual"][known]
+    assert np.abs(corrected - maps["corrected"][known]).max() < 0.21
     unknown = town.request("POST", "/api/coverage/residuals", "operator", json={"operator": "x"})
     assert unknown.status_code == 409
+
+
+def layer_of(town: Town, name: str) -> Any:
+    """The grid of a layer of mobile's map; NaN where there is nothing."""
+    answer = town.request("GET", f"/api/coverage/maps/mobile/{name}", "viewer")
+    assert answer.status_code == 200, answer.text
+    grid = town.request("GET", "/api/coverage", "viewer").json()["grid"]
+    numbers = np.frombuffer(answer.content, "<i2").reshape(grid["rows"], grid["columns"])
+    return np.where(numbers == -32_768, np.nan, numbers / 10)
+
+
+def test_a_place_and_a_table_tell_what_drive_tests_add(town: Town) -> None:
+    path = "/api/coverage/maps/mobile/residual/cells"
+    table = town.request("GET", f"{path}?format=csv", "viewer").content.decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(table)))
+    assert len(rows) == np.isfinite(layer_of(town, "residual")).sum()
+    row = {name: float(value) for name, value in rows[len(rows) // 2].items()}
+    assert row["predicted_dbm"] + row["residual_db"] == pytest.approx(
+        row["corrected_dbm"], abs=0.02
+    )
+    query = {name: row[name] for name in ("longitude", "latitude")} | {"operator": "mobile"}
+    place = town.request("GET", "/api/coverage/place", "viewer", params=query).json()
+    for name in ("residual_db", "deviation_db", "corrected_dbm"):
+        assert place["residual"][name] == pytest.approx(row[name], abs=0.06)
+    away = {"operator": "mobile", "longitude": 121.4001, "latitude": 31.2042}
+    assert (
+        town.request("GET", "/api/coverage/place", "viewer", params=away).json()["residual"] is None
+    )
+    plain = town.request("GET", "/api/coverage/maps/mobile/server/cells?format=parquet", "viewer")
+    whole = pyarrow.parquet.read_table(io.BytesIO(plain.content))
+    assert whole.column_names == ["longitude", "latitude", "sector"]
+    assert whole.num_rows == np.isfinite(layer_of(town, "rsrp")).sum()
+    assert town.request("GET", path + "?format=docx", "viewer").status_code == 400
+    assert town.request("GET", path.replace("residual", "nothing"), "viewer").status_code == 404
 
 
 def test_bad_logs_are_told(town: Town) -> None:

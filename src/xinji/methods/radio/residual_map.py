@@ -57,6 +57,13 @@ class ResidualMap:
         )  # fmt: skip
         return np.asarray(mean), np.asarray(deviation)
 
+    def near(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.bool_]:
+        """Places (n) within one range of a measurement; further off it says next to nothing."""
+        places = np.column_stack([np.ravel(np.asarray(x, float)), np.ravel(np.asarray(y, float))])
+        tree = cKDTree(np.column_stack([self.x, self.y]))
+        away, _ = tree.query(places, distance_upper_bound=self.range_m)
+        return np.asarray(np.isfinite(away))
+
 
 def learn_residuals(
     x: ArrayLike, y: ArrayLike, residual_db: ArrayLike, *, bin_m: float = 20.0

@@ -1,4 +1,4 @@
-"""Drive tests as the house keeps them, how far the prediction is from them, what they add."""
+"""Drive tests as the house keeps them, and how far the prediction is from them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import sqlalchemy as sa
 
-from xinji.methods.radio.residual_map import learn_residuals
 from xinji.store.database import Database
 from xinji.store.network_schema import drive_tests as table
 from xinji.systems.network.coverage.inputs.drive_tests import DriveTests, ImportedDriveTests
@@ -159,55 +158,3 @@ def sector_residuals(
             name = str(prediction.sectors.sector_id[row])
             found[name] = (float(np.median(residual[part])), len(part))
     return links, residual, found
-
-
-RUN_FOLDS = 4
-
-
-def residual_field(
-    prediction: Prediction, tests: list[tuple[str, DriveTests]]
-) -> tuple[Floats, dict[str, Any]]:
-    """(rows, columns) what drive tests add to the map, dB; and how good that is on unseen runs.
-
-    Runs are held out whole, in folds by their order; MAE of the samples without and with the field,
-    and with one offset for all.
-
-    Raises:
-        ValueError: too few samples, or a single run.
-    """
-    scene = prediction.scene
-    places, residuals, runs = [], [], []
-    for name, each in tests:
-        x, y = scene.plane.metres(each.longitude, each.latitude)
-        residual = each.rsrp_dbm - at_places(prediction, each.longitude, each.latitude)
-        known = np.isfinite(residual)
-        places.append(np.column_stack([x, y])[known])
-        residuals.append(residual[known])
-        runs += [f"{name}:{run}" for run in each.run[known]]
-    if not runs:
-        raise ValueError("drive tests: no sample lies on the map")
-    at, residual = np.concatenate(places), np.concatenate(residuals)
-    names, run = np.unique(runs, return_inverse=True)
-    if len(names) < 2:
-        raise ValueError("drive tests: at least two runs are needed, to hold one out")
-    errors = {"before": 0.0, "offset": 0.0, "after": 0.0}
-    for fold in range(min(RUN_FOLDS, len(names))):
-        out = run % RUN_FOLDS == fold
-        part = learn_residuals(at[~out, 0], at[~out, 1], residual[~out])
-        field = part.mean + part.at(at[out, 0], at[out, 1])[0]
-        errors["before"] += float(np.abs(residual[out]).sum())
-        errors["offset"] += float(np.abs(residual[out] - np.median(residual[~out])).sum())
-        errors["after"] += float(np.abs(residual[out] - field).sum())
-    found = learn_residuals(at[:, 0], at[:, 1], residual)
-    x, y = scene.grid.centres()
-    rows, columns = np.nonzero(scene.open_cells)
-    values = np.full(scene.grid.shape, np.nan)
-    values[rows, columns] = found.mean + found.at(x[columns], y[rows])[0]
-    figures = {f"mae_{name}_db": round(total / len(residual), 3) for name, total in errors.items()}
-    return values, figures | {
-        "samples": len(residual),
-        "runs": len(names),
-        "mean_db": round(found.mean, 2),
-        "spread_db": round(found.spread, 2),
-        "range_m": found.range_m,
-    }

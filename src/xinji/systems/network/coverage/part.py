@@ -21,7 +21,7 @@ from xinji.store.network_schema import buildings as buildings_table
 from xinji.store.observations import moment
 from xinji.store.schema import things
 from xinji.store.settings import read_setting, write_setting
-from xinji.systems.network.coverage.drive_tests import DriveTest, residual_field, sector_residuals
+from xinji.systems.network.coverage.drive_tests import DriveTest, sector_residuals
 from xinji.systems.network.coverage.drive_tests import read as read_test
 from xinji.systems.network.coverage.drive_tests import read_all as read_tests
 from xinji.systems.network.coverage.inputs.drive_tests import DriveTests
@@ -33,6 +33,7 @@ from xinji.systems.network.coverage.registered import (
     read_buildings,
     read_sectors,
 )
+from xinji.systems.network.coverage.residuals import Residuals, learn
 from xinji.systems.network.coverage.scene import Floats, Scene, make_scene
 from xinji.systems.network.coverage.shares import Share, shares
 from xinji.systems.network.coverage.trials import OwnEdit, Trials
@@ -66,7 +67,7 @@ class Maps:
     shares: dict[str, dict[str, Share]]
     source: str
     confidence: dict[str, Floats] = field(default_factory=dict)
-    residual: dict[str, Floats] = field(default_factory=dict)
+    residuals: dict[str, Residuals] = field(default_factory=dict)
 
     @cached_property
     def trials(self) -> Trials:
@@ -273,8 +274,8 @@ class Coverage:
             self._house.ingest.put(Device(SYSTEM, source=Source.of(test.source)), rows)
         return len(rows)
 
-    def learn_residual(self, operator: str) -> dict[str, Any]:
-        """Interpolate what the operator's drive tests add to its map: the layer `residual`.
+    def learn_residuals(self, job: Job, operator: str) -> dict[str, Any]:
+        """Interpolate what the operator's drive tests add to its map; it becomes three layers.
 
         Raises:
             ValueError: no map, no drive tests, or too few runs.
@@ -287,8 +288,9 @@ class Coverage:
         tests = [(found[0].id, found[1]) for found in known if found is not None]
         if not tests:
             raise ValueError(f"operator: {operator} has no drive tests")
-        maps.residual[operator], figures = residual_field(maps.predictions[operator], tests)
-        return {"operator": operator} | figures
+        found = learn(maps.predictions[operator], tests, progress=job.progress)
+        maps.residuals[operator] = found
+        return {"operator": operator} | found.figures
 
     # -- scenarios ------------------------------------------------------------------------------
 

@@ -10,11 +10,10 @@ import shapely
 
 from xinji.access.identity import Role
 from xinji.api.call import Call, Problem, Routes, iso
-from xinji.api.job import start
 from xinji.methods.geodesy import DATUMS
 from xinji.systems.network.coverage import drive_tests
 from xinji.systems.network.coverage.api.imports import answer_of, choice, outline_of
-from xinji.systems.network.coverage.api.maps import computed, coverage
+from xinji.systems.network.coverage.api.maps import begin, computed, coverage
 from xinji.systems.network.coverage.drive_tests import DriveTest
 from xinji.systems.network.coverage.inputs.drive_tests import DriveTests, import_drive_tests
 from xinji.systems.network.coverage.inputs.report import UnreadableError
@@ -187,12 +186,15 @@ class Learn(msgspec.Struct, forbid_unknown_fields=True):
 
 @routes.post("/api/coverage/residuals", role=Role.OPERATOR)
 def residuals(call: Call) -> dict[str, Any]:
-    """Interpolate what drive tests add to a map, as a job; it becomes the layer `residual`."""
+    """Interpolate what drive tests add to a map, as a job.
+
+    It becomes the layers `residual`, its `deviation` and the `corrected` RSRP.
+    """
     _no_area(call)
     operator = call.json(Learn).operator
     _prediction(call, operator)
     part = coverage(call)
-    return start(call, "coverage.residuals", lambda _: part.learn_residual(operator))
+    return begin(call, "coverage.residuals", lambda job: part.learn_residuals(job, operator))
 
 
 @routes.delete("/api/coverage/drive-tests/{id}")
