@@ -4,6 +4,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# of the tests that are not slow; those have the machine for themselves
+PROCESSES ?= 2
 PAGE := src/xinji/web/page/index.html
 UI := $(shell find ui -type f -not -path '*/node_modules/*' 2>/dev/null)
 
@@ -68,11 +70,12 @@ layers: install
 	$(BIN)/lint-imports
 
 test: install ui models debian lint types layers
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -n $(PROCESSES) -m "not slow"
 
 test-all: install oracles ui models debian lint types layers
 	cd ui && ./node npm run lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(PROCESSES) -m "not slow"
+	$(BIN)/pytest -m slow
 
 bench: install ui models
 	$(BIN)/python -m benchmarks

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from xinji.loop.device_fault import DEVICE_SILENT
 from xinji.loop.house import House
@@ -17,6 +19,30 @@ from xinji.model.system import System
 from xinji.model.things import Area, AreaLevel, Attribute, Kind, Property, Thing
 from xinji.model.title import Title
 from xinji.wire.inlet import Batch, Device
+
+
+class ByFile(LoadScopeScheduling):
+    """With `pytest -n`: a file's tests run in one process, and so do all of tests/ui.
+
+    Those share one demo and one browser, and take longest: they come first.
+    """
+
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        super().__init__(config, log)
+        config.option.loadscopereorder = False
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/ui" if nodeid.startswith("tests/ui/") else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/ui/"))
+
 
 SQUARE = Area(
     code="310105",

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.process import Served
+from tests.process import Served, wait_until
 from xinji.access.audit import verify
 from xinji.store.database import Database
 from xinji.wire.mqtt.client import Client
@@ -116,7 +116,8 @@ def test_kill_under_load(tmp_path: Path, kills: int) -> None:
             assert served.stored() >= acknowledged
             for case, steps in answered[-20:]:
                 assert len(served.get(f"/api/cases/{case}")["steps"]) >= steps
-        time.sleep(1)
+        wait_until(lambda: sender.count > 1_000, "a thousand values are sent")
+        wait_until(lambda: bool(operator.answered), "a case is worked")
         sender.running = operator.running = False
         sender.join(60)
         operator.join(60)

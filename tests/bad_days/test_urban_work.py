@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from tests.bad_days.test_disk_full import fill, small_disk
-from tests.process import Served
+from tests.process import Served, wait_until
 from tests.systems.operations.street import Street, picture
 from xinji.access.audit import verify
 from xinji.store.database import Database
@@ -60,17 +60,26 @@ class Phone(threading.Thread):
         return None
 
 
+def answered_again(phones: list[Phone]) -> None:
+    """Until each phone has four more answers; it is then in the middle of the next report."""
+    wanted = [len(phone.answered) + 4 for phone in phones]
+    wait_until(
+        lambda: all(len(p.answered) >= n for p, n in zip(phones, wanted, strict=True)),
+        "each phone has four more answers",
+    )
+
+
 def test_kill_9_loses_no_acknowledged_report_and_files_none_twice(tmp_path: Path) -> None:
     served = Served(tmp_path / "data")
     phones = [Phone(served, number) for number in (1, 2)]
     try:
         for phone in phones:
             phone.start()
-        for seconds in (3.0, 2.0):
-            time.sleep(seconds)
+        for _ in range(2):
+            answered_again(phones)
             served.kill()
             served.start()
-        time.sleep(2.0)
+        answered_again(phones)
         for phone in phones:
             phone.running = False
         for phone in phones:

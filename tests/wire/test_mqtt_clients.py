@@ -7,7 +7,6 @@ import ipaddress
 import os
 import shutil
 import signal
-import socket
 import ssl
 import sys
 import threading
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.process import free_port
 from tests.wire.raw import Raw, connect_packet
 from tests.wire.recorder import SECRET
 from tests.wire.server_process import open_house
@@ -311,12 +311,6 @@ async def process(*arguments):
         with contextlib.suppress(ProcessLookupError):
             child.kill()
         await child.wait()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import quadriga_lib
 
 from xinji.methods.radio.antenna import ELEMENT, OMNI, SECTOR, Antenna, gain
 
@@ -21,8 +22,7 @@ def test_values_of_the_tables():
 
 
 def test_as_quadriga():
-    quadriga = pytest.importorskip("quadriga_lib", reason="quadriga-lib is not installed")
-    theirs = quadriga.arrayant.generate("3gpp", res=1.0)
+    theirs = quadriga_lib.arrayant.generate("3gpp", res=1.0)
     parts = ("e_theta_re", "e_theta_im", "e_phi_re", "e_phi_im")
     power = sum(theirs[part][..., 0] ** 2 for part in parts)
     azimuth, elevation = np.degrees(theirs["azimuth_grid"]), np.degrees(theirs["elevation_grid"])

@@ -1,13 +1,22 @@
-"""The optima of spopt (BSD-3), where it is installed, are ours."""
+"""The optima of spopt (BSD-3) are ours."""
 
 import numpy as np
+import pulp
 import pytest
 from scipy.spatial.distance import cdist
 
 from xinji.methods.siting import cover_within, maximal_covering, p_median, set_covering
 
-locate = pytest.importorskip("spopt.locate", reason="spopt is not installed")
-pulp = pytest.importorskip("pulp", reason="spopt's solver is not installed")
+# spopt still builds its programs in the manner of PuLP 3, once a variable.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pulp")
+
+
+@pytest.fixture(scope="module")
+def locate():
+    # seconds to load: not while tests are collected
+    from spopt import locate
+
+    return locate
 
 
 def places(seed, points=150, candidates=40, side=2_000.0):
@@ -24,7 +33,7 @@ def optimum(model):
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_maximal_covering(seed):
+def test_maximal_covering(locate, seed):
     demand, candidates, weights = places(seed)
     theirs = optimum(
         locate.MCLP.from_cost_matrix(cdist(demand, candidates), weights, 300.0, p_facilities=6)
@@ -35,7 +44,7 @@ def test_maximal_covering(seed):
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_set_covering(seed):
+def test_set_covering(locate, seed):
     demand, candidates, _ = places(seed)
     away = cdist(demand, candidates)
     radius = float(away.min(1).max()) + 1.0
@@ -46,7 +55,7 @@ def test_set_covering(seed):
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_p_median(seed):
+def test_p_median(locate, seed):
     demand, candidates, weights = places(seed)
     away = np.rint(cdist(demand, candidates))
     theirs = optimum(locate.PMedian.from_cost_matrix(away, weights, p_facilities=5))
