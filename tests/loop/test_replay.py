@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -74,9 +75,13 @@ def test_replayed_events_equal_pandas_with_two_kills(tmp_path: Path) -> None:
     )  # fmt: skip
     try:
         for share in (0.25, 0.6):
-            while served.stored() < share * 187_000 and client.poll() is None:
-                time.sleep(0.02)
-            assert client.poll() is None, "the replay ended before the kill"
+            # The client stands still while we look: it cannot end before the kill.
+            while served.stored() < share * 187_000:
+                client.send_signal(signal.SIGCONT)
+                time.sleep(0.05)
+                client.send_signal(signal.SIGSTOP)
+                assert client.poll() is None, "the replay ended before the kill"
+            client.send_signal(signal.SIGCONT)
             served.kill()
             served.start()
         out, _ = client.communicate(timeout=120)
