@@ -6,6 +6,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # of the tests that are not slow; those have the machine for themselves
 PROCESSES ?= 2
+# The tests start Xinji a hundred times; each would compile all its modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 PAGE := src/xinji/web/page/index.html
 UI := $(shell find ui -type f -not -path '*/node_modules/*' 2>/dev/null)
 
