@@ -126,6 +126,9 @@ def test_a_sector_is_turned_compared_and_the_change_undone(desk: Page) -> None:
     sector = _edit_serving_sector(desk)
     expect(desk.get_by_test_id("coverage-view")).not_to_have_attribute("data-shown", today)
     expect(desk.get_by_test_id("coverage-figures").first).to_be_visible()
+    areas = desk.get_by_test_id("area-changes").first
+    expect(areas).to_have_attribute("data-areas", re.compile("^[1-9]"))
+    expect(areas.get_by_test_id("area-change").first).to_contain_text(re.compile("[+−]"))
     stored = desk.request.get("/api/coverage/scenarios").json()["items"][0]
     edits = desk.request.get(f"/api/coverage/scenarios/{stored['id']}").json()["edits"]
     assert [each["edit"]["sector"] for each in edits] == [sector]
@@ -177,7 +180,7 @@ def test_sites_are_chosen_exported_and_taken_over(desk: Page) -> None:
     expect(desk.get_by_test_id("plan-gap")).not_to_be_empty()
     desk.get_by_test_id("plan-result").get_by_test_id("export").click()
     with desk.expect_download() as download:
-        desk.get_by_test_id("export-csv").click()
+        desk.get_by_test_id("export-csv").locator("visible=true").click()
     rows = list(csv.DictReader(io.StringIO(download.value.path().read_text("utf-8-sig"))))
     assert [row["layer"] for row in rows] == ["indoor"] * 3
 
@@ -190,6 +193,117 @@ def test_a_drive_test_lies_on_the_map_of_its_operator(desk: Page) -> None:
     expect(desk.get_by_test_id("coverage-view")).to_have_attribute(
         "data-shown", re.compile(f"^{known['operator']} ")
     )
+
+
+def _point_at(page: Page, longitude: float, latitude: float) -> tuple[float, float]:
+    """Brings the pointer to a place; where that is on the page. Streets are nearly a plane."""
+    box = page.get_by_test_id("coverage-map").bounding_box()
+    assert box is not None
+    seen = []
+    for share in (0.3, 0.6):
+        x, y = box["x"] + share * box["width"], box["y"] + share * box["height"]
+        page.mouse.move(x, y)
+        expect(page.get_by_test_id("coverage-pointer")).to_contain_text(", 31.")
+        text = page.get_by_test_id("coverage-pointer").inner_text()
+        found = re.search(r"(1\d\d\.\d{5}), (\d\d\.\d{5})$", text)
+        assert found, text
+        seen.append((x, y, float(found[1]), float(found[2])))
+    (ax, ay, alon, alat), (bx, by, blon, blat) = seen
+    x = ax + (longitude - alon) / (blon - alon) * (bx - ax)
+    y = ay + (latitude - alat) / (blat - alat) * (by - ay)
+    page.mouse.move(x, y)
+    return x, y
+
+
+def test_what_drive_tests_add_is_a_layer_with_its_error_on_runs_held_out(desk: Page) -> None:
+    operators = desk.request.get("/api/coverage").json()["operators"]
+    operator = next(each["operator"] for each in operators if each["residual"] is None)
+    desk.get_by_test_id(f"operator-{operator}").click()
+    desk.get_by_test_id("layer-residual").click()
+    bar = desk.get_by_test_id("residual-bar")
+    expect(bar).to_have_attribute("data-state", "ready")
+    desk.get_by_test_id("residual-learn").click()
+    expect(bar).to_have_attribute("data-state", "learnt", timeout=90 * SECOND)
+    learnt = desk.request.get("/api/coverage").json()["operators"]
+    figures = next(each["residual"] for each in learnt if each["operator"] == operator)
+    assert figures["rmse_after_db"] < figures["rmse_before_db"]
+    for name in ("before", "after"):
+        told = desk.get_by_test_id(f"rmse-{name}")
+        expect(told).to_contain_text(f"{figures[f'rmse_{name}_db']:.2f}")
+    expect(bar).to_contain_text(f"{figures['runs']} 趟")
+    expect(desk.get_by_test_id("coverage-legend")).to_contain_text("附近没有实测")
+
+    path = f"/api/coverage/maps/{operator}/residual/cells"
+    rows = list(csv.DictReader(io.StringIO(desk.request.get(path).body().decode("utf-8-sig"))))
+    row = {name: float(value) for name, value in rows[len(rows) // 2].items()}
+    desk.get_by_test_id("show-sites").click()
+    x, y = _point_at(desk, row["longitude"], row["latitude"])
+    expect(desk.get_by_test_id("coverage-pointer")).to_contain_text("残差")
+    desk.mouse.click(x, y)
+    expect(desk.get_by_test_id("place-residual")).to_contain_text("±")
+    x, y = _point_at(desk, 121.352, 31.189)
+    expect(desk.get_by_test_id("coverage-pointer")).not_to_contain_text("残差")
+    desk.mouse.click(x, y)
+    expect(desk.get_by_test_id("place-unmeasured")).to_be_visible()
+    desk.get_by_test_id("show-sites").click()
+
+    desk.get_by_test_id("layer-corrected").click()
+    expect(desk.get_by_test_id("coverage-view")).to_have_attribute(
+        "data-shown", re.compile(f"^{operator} corrected ")
+    )
+    expect(desk.get_by_test_id("coverage-legend")).to_contain_text("覆盖门限")
+    desk.get_by_test_id("map-export").click()
+    with desk.expect_download() as download:
+        desk.get_by_test_id("export-csv").locator("visible=true").click()
+    head = download.value.path().read_text("utf-8-sig").splitlines()[0]
+    assert (
+        "corrected_dbm" in head and download.value.suggested_filename == f"{operator}-corrected.csv"
+    )
+    desk.get_by_test_id("layer-rsrp").click()
+    desk.get_by_test_id(f"operator-{operators[0]['operator']}").click()
+
+
+def test_without_drive_tests_the_layer_says_what_to_do_next(desk: Page) -> None:
+    nothing = {"items": [], "total": 0}
+    summary: dict[str, Any] = desk.request.get("/api/coverage").json()
+    for each in summary["operators"]:
+        each["residual"] = None
+    desk.route("**/api/coverage/drive-tests", lambda route: route.fulfill(json=nothing))
+    desk.route("**/api/coverage", lambda route: route.fulfill(json=summary))
+    desk.goto("/coverage")
+    desk.get_by_test_id("layer-residual").click()
+    expect(desk.get_by_test_id("residual-bar")).to_have_attribute("data-state", "empty")
+    desk.get_by_test_id("residual-import").click()
+    expect(desk.get_by_test_id("coverage-import")).to_contain_text("G-NetTrack")
+    desk.unroute("**/api/coverage/drive-tests")
+    desk.unroute("**/api/coverage")
+
+
+def test_a_running_computation_outlives_a_reload_and_is_cancelled(desk: Page) -> None:
+    before = desk.request.get("/api/coverage").json()["computed_at"]
+    begun = desk.request.post("/api/coverage/compute", data={"cell_m": 5})
+    assert begun.ok
+    desk.reload()
+    job = desk.get_by_test_id("computing")
+    expect(job).to_have_attribute("data-job", "coverage.compute")
+    expect(desk.get_by_test_id("compute")).to_be_hidden()
+    desk.get_by_test_id("compute-cancel").click()
+    expect(job).to_be_hidden()
+    expect(desk.get_by_test_id("compute")).to_be_visible()
+    expect(desk.get_by_role("alert")).to_contain_text("已取消")
+    assert desk.request.get("/api/coverage").json()["computed_at"] == before
+
+
+def test_a_computation_of_somebody_else_is_seen_and_left_alone(desk: Page) -> None:
+    summary: dict[str, Any] = desk.request.get("/api/coverage").json()
+    other = {"id": "1", "name": "coverage.compute", "state": "running", "done": 1, "total": 4}
+    summary["jobs"] = [other | {"mine": False, "may_cancel": False}]
+    desk.route("**/api/coverage", lambda route: route.fulfill(json=summary))
+    desk.goto("/coverage")
+    expect(desk.get_by_test_id("computing")).to_contain_text("25%")
+    expect(desk.get_by_test_id("computing")).to_contain_text("他人发起")
+    expect(desk.get_by_test_id("compute-cancel")).to_have_count(0)
+    desk.unroute("**/api/coverage")
 
 
 def test_buildings_are_listed_worst_first(desk: Page) -> None:
@@ -213,7 +327,9 @@ def test_a_ledger_is_tried_before_it_is_stored(desk: Page) -> None:
     report = desk.get_by_test_id("import-report")
     expect(report).to_have_attribute("data-refused", "1")
     expect(report).to_have_attribute("data-dry", "true")
-    expect(desk.get_by_test_id("import-faults").first).to_contain_text("latitude")
+    fault = desk.get_by_test_id("import-faults").first
+    expect(fault).to_contain_text("纬度")
+    expect(fault).to_contain_text("应在 -90 至 90 度之间")
     assert desk.request.get("/api/coverage").json()["sectors"] == sectors
     desk.get_by_test_id("coverage-import").get_by_role("button", name="关闭").last.click()
 

@@ -4,8 +4,14 @@ import type { Problem, Source, Title } from './types'
 
 /** What `/api/coverage` answers, as docs/coverage.md writes it. */
 
-export type LayerName = 'rsrp' | 'sinr' | 'server' | 'rate'
-export const LAYER_NAMES: readonly LayerName[] = ['rsrp', 'sinr', 'server', 'rate']
+export type PredictedLayer = 'rsrp' | 'sinr' | 'server' | 'rate'
+export const PREDICTED_LAYERS: readonly PredictedLayer[] = ['rsrp', 'sinr', 'server', 'rate']
+/** What drive tests add to today's map, and the map with it. */
+export type MeasuredLayer = 'residual' | 'corrected'
+export const MEASURED_LAYERS: readonly MeasuredLayer[] = ['residual', 'corrected']
+export type LayerName = PredictedLayer | MeasuredLayer
+
+export const isMeasured = (layer: LayerName): layer is MeasuredLayer => (MEASURED_LAYERS as readonly string[]).includes(layer)
 
 /** Shares of 1; null where there is nothing to share. */
 export interface Share {
@@ -40,11 +46,38 @@ export interface Grid {
   corners: [[number, number], [number, number], [number, number], [number, number]]
 }
 
+/** How good the interpolated residual is, by runs held out; X is before, offset or after. */
+export interface ResidualFigures {
+  runs: number
+  samples: number
+  /** Ids of the drive tests that it comes from. */
+  tests: string[]
+  mean_db: number
+  spread_db: number
+  /** As far as a measurement is near, metres. */
+  range_m: number
+  rmse_before_db: number
+  rmse_offset_db: number
+  rmse_after_db: number
+}
+
+/** A computation that changes the maps, whoever began it. */
+export interface MapJob {
+  id: string
+  name: 'coverage.compute' | 'coverage.residuals' | 'coverage.confidence'
+  state: 'waiting' | 'running'
+  done: number
+  total: number
+  mine: boolean
+  may_cancel: boolean
+}
+
 export interface OperatorSummary {
   operator: string
   stations: number
   sectors: number
   carriers_ghz: number[]
+  residual: ResidualFigures | null
   /** By code of area; the empty code is the whole district. */
   areas: Record<string, Share>
 }
@@ -57,8 +90,9 @@ export interface CoverageSummary {
   source?: Source
   grid?: Grid
   parameters: CoverageParameters
-  layers: Record<LayerName, { unit: string; scale: number }>
+  layers: Record<LayerName | 'deviation', { unit: string; scale: number }>
   operators: OperatorSummary[]
+  jobs: MapJob[]
 }
 
 export interface Sector {
@@ -114,6 +148,8 @@ export interface CoveragePlace {
   covered: boolean
   missing: ('rsrp' | 'sinr')[]
   server: string | null
+  /** What drive tests add here; null where nobody measured near. */
+  residual: { residual_db: number; deviation_db: number; corrected_dbm: number } | null
   links: Link[]
 }
 
@@ -137,9 +173,14 @@ export interface OperatorEdit {
   edit: Edit
 }
 
-export interface Figures {
+export interface Change {
   before: Share
   after: Share
+}
+
+export interface Figures extends Change {
+  /** By code of sub-district. */
+  areas: Record<string, Change>
 }
 
 export interface ScenarioItem {
@@ -258,7 +299,7 @@ export interface DriveSamples {
 export const NOTHING = -32_768
 
 /** The numbers of one layer, the southern row first. */
-export async function readGrid(operator: string, layer: LayerName, scenario: string, signal?: AbortSignal): Promise<Int16Array> {
+export async function readGrid(operator: string, layer: LayerName | 'deviation', scenario: string, signal?: AbortSignal): Promise<Int16Array> {
   const path = address(`/api/coverage/maps/${operator}/${layer}`, { scenario })
   const response = await fetch(path, { credentials: 'same-origin', signal: signal ?? null })
   if (!response.ok) {

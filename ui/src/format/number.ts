@@ -18,6 +18,12 @@ export function decimal(value: number | null | undefined, decimals: number): str
   })
 }
 
+/** With its sign, also that of a gain. */
+export function signed(value: number, decimals: number): string {
+  const size = decimal(Math.abs(value), decimals)
+  return Number(value.toFixed(decimals)) === 0 ? size : `${value > 0 ? '+' : '−'}${size}`
+}
+
 export function percent(share: number | null | undefined, decimals = 0): string {
   return share === null || share === undefined ? ABSENT : `${(share * 100).toFixed(decimals)}%`
 }

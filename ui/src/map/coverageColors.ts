@@ -1,4 +1,4 @@
-import { NOTHING, type LayerName } from '@/api/coverage'
+import { NOTHING, type PredictedLayer } from '@/api/coverage'
 
 /** Colours of a layer in classes. Below the threshold of coverage warm and dark, above it viridis:
  *  the two families differ in blue against red and in lightness, so that colour-blind readers tell
@@ -14,18 +14,35 @@ export interface Ramp {
 
 const VIRIDIS = ['#31508c', '#277f8e', '#1fa187', '#4ac16d', '#a0da39', '#f3e51d']
 const BELOW = ['#5d0a22', '#b5323f', '#e2725b']
-const BORDERS: Record<Exclude<LayerName, 'server'>, number[]> = {
+/** Layers whose numbers are amounts. */
+export type Amount = Exclude<PredictedLayer, 'server'>
+
+const BORDERS: Record<Amount, number[]> = {
   rsrp: [-115, -105, -95, -85, -75, -65, -55],
   sinr: [-6, -3, 0, 5, 10, 15, 20],
   rate: [10, 25, 50, 100, 200, 400],
 }
 
+/** Measured minus predicted, dB: weaker than predicted is red, stronger blue, as in a difference;
+ *  what fits is a pale yellow, which stays apart from bare ground. */
+export const RESIDUAL_RAMP: Ramp = {
+  borders: [-12, -6, -2, 2, 6, 12],
+  colors: ['#a50f2b', '#e8623d', '#fbc384', '#f2eda6', '#abd6e3', '#5596c4', '#2b4a97'],
+  threshold: null,
+}
+
+/** The colour of a value in a ramp. */
+export function colorIn(ramp: Ramp, value: number): string {
+  const at = ramp.borders.findIndex((border) => value < border)
+  return ramp.colors[at < 0 ? ramp.colors.length - 1 : at] as string
+}
+
 /** More is blue, less is red, no change is clear: classes of a difference in the layer's own unit. */
 export const DIFFERENCE_COLORS = ['#8c0d25', '#d6604d', '#f4a582', '', '#92c5de', '#4393c3', '#16437e']
-const DIFFERENCE_BORDERS: Record<Exclude<LayerName, 'server'>, [number, number, number]> = { rsrp: [1, 3, 10], sinr: [1, 3, 10], rate: [5, 20, 100] }
+const DIFFERENCE_BORDERS: Record<Amount, [number, number, number]> = { rsrp: [1, 3, 10], sinr: [1, 3, 10], rate: [5, 20, 100] }
 
 /** Borders of a difference, rising, on both sides of none. */
-export function differenceBorders(layer: Exclude<LayerName, 'server'>): number[] {
+export function differenceBorders(layer: Amount): number[] {
   const borders = DIFFERENCE_BORDERS[layer]
   return [...borders.map((border) => -border).reverse(), ...borders]
 }
@@ -46,7 +63,7 @@ function spread(scale: string[], count: number): string[] {
 }
 
 /** The classes of a layer; the threshold of coverage is always one of the borders. */
-export function rampOf(layer: Exclude<LayerName, 'server'>, threshold: number | null): Ramp {
+export function rampOf(layer: Amount, threshold: number | null): Ramp {
   const borders = [...new Set([...BORDERS[layer], ...(threshold === null ? [] : [threshold])])].sort((a, b) => a - b)
   const below = threshold === null ? 0 : borders.indexOf(threshold) + 1
   return {
@@ -98,7 +115,7 @@ export function rampTable(ramp: Ramp, scale: number): Uint32Array {
 }
 
 /** Colours of `after - before`; a change below the first border stays clear. */
-export function differenceTable(layer: Exclude<LayerName, 'server'>, scale: number): Uint32Array {
+export function differenceTable(layer: Amount, scale: number): Uint32Array {
   const borders = differenceBorders(layer)
   const colors = DIFFERENCE_COLORS.map((color) => (color ? rgb(color) : null))
   return tableOf((number) => {

@@ -1,4 +1,3 @@
-import type { Share } from '@/api/coverage'
 import { ABSENT, decimal, percent } from '@/format/number'
 import { t, type Key } from '@/language'
 
@@ -15,14 +14,12 @@ export function figureText(name: string, value: number | null): string {
 }
 
 /** The difference with its sign; shares in percentage points. */
-export function differenceText(name: string, before: number | null, after: number | null): { text: string; sign: number } {
-  if (before === null || after === null) return { text: ABSENT, sign: 0 }
+export function differenceText(name: string, before: number | null, after: number | null): { text: string; number: string; sign: number } {
+  if (before === null || after === null) return { text: ABSENT, number: ABSENT, sign: 0 }
   const rate = name === 'mean_rate_mbps'
   const digits = rate ? 2 : 3
   const value = rate ? after - before : 100 * (after - before)
   const rounded = Number(value.toFixed(digits))
   const number = `${rounded > 0 ? '+' : rounded < 0 ? '−' : '±'}${decimal(Math.abs(rounded), digits)}`
-  return { text: rate ? number : t('coverage.points', { n: number }), sign: Math.sign(rounded) }
+  return { text: rate ? number : t('coverage.points', { n: number }), number, sign: Math.sign(rounded) }
 }
-
-export const sameShare = (a: Share, b: Share) => FIGURES.every(({ name }) => a[name] === b[name])

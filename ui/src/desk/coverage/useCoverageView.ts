@@ -1,8 +1,9 @@
 import { computed, onScopeDispose, ref, shallowRef, watch, type Ref } from 'vue'
-import { readGrid, type CoverageSummary, type LayerName, type Sector } from '@/api/coverage'
+import { isMeasured, NOTHING, readGrid, type CoverageSummary, type LayerName, type Sector } from '@/api/coverage'
 import { get, problemText } from '@/api/request'
-import { decimal } from '@/format/number'
-import { rampOf, rampTable, serverTable, type Ramp } from '@/map/coverageColors'
+import { decimal, signed } from '@/format/number'
+import { t } from '@/language'
+import { rampOf, rampTable, RESIDUAL_RAMP, serverTable, type Ramp } from '@/map/coverageColors'
 
 /** Which map: `revision` tells two states of a scenario apart; an empty scenario is today. */
 export interface Asked {
@@ -12,19 +13,36 @@ export interface Asked {
   revision: number
 }
 
-const UNITS: Record<LayerName, string> = { rsrp: 'dBm', sinr: 'dB', rate: 'Mbit/s', server: '' }
+export const UNITS: Record<LayerName, string> = { rsrp: 'dBm', sinr: 'dB', rate: 'Mbit/s', server: '', residual: 'dB', corrected: 'dBm' }
 
 /** The classes of a layer by the thresholds that the house counts as covered; none for servers. */
 export function rampFor(summary: CoverageSummary, layer: LayerName): Ramp | null {
-  if (layer === 'server') return null
   const { rsrp_dbm, sinr_db } = summary.parameters.covered
-  return rampOf(layer, { rsrp: rsrp_dbm, sinr: sinr_db, rate: null }[layer])
+  switch (layer) {
+    case 'server': return null
+    case 'residual': return RESIDUAL_RAMP
+    case 'corrected': return rampOf('rsrp', rsrp_dbm)
+    default: return rampOf(layer, { rsrp: rsrp_dbm, sinr: sinr_db, rate: null }[layer])
+  }
+}
+
+/** What the residual of a map was learnt from; empty while there is none. */
+export function residualOf(summary: CoverageSummary, operator: string): string {
+  return summary.operators.find((item) => item.operator === operator)?.residual?.tests.join() ?? ''
+}
+
+/** Predicted, residual and its deviation, cell by cell: what is said of a cell of a measured layer. */
+interface Measured {
+  predicted: Int16Array
+  residual: Int16Array
+  deviation: Int16Array
 }
 
 interface Shown {
   key: string
   layer: LayerName
   numbers: Int16Array
+  measured: Measured | null
   sectors: Sector[]
 }
 
@@ -35,19 +53,31 @@ export function useCoverageView(summary: Ref<CoverageSummary>, asked: () => Aske
   const problem = ref('')
   let current: AbortController | null = null
 
+  async function readNumbers({ operator, layer, scenario }: Asked, signal: AbortSignal): Promise<Pick<Shown, 'numbers' | 'measured'>> {
+    const grid = (name: LayerName | 'deviation') => readGrid(operator, name, scenario, signal)
+    if (!isMeasured(layer)) return { numbers: await grid(layer), measured: null }
+    if (!residualOf(summary.value, operator)) {
+      const { rows, columns } = summary.value.grid ?? { rows: 0, columns: 0 }
+      return { numbers: new Int16Array(rows * columns).fill(NOTHING), measured: null }
+    }
+    const [predicted, residual, deviation, numbers] = await Promise.all([grid('rsrp'), grid('residual'), grid('deviation'), grid(layer)])
+    return { numbers, measured: { predicted, residual, deviation } }
+  }
+
   async function read(): Promise<void> {
-    const { operator, layer, scenario, revision } = asked()
+    const now = asked()
+    const { operator, layer, scenario, revision } = now
     current?.abort()
     const mine = new AbortController()
     current = mine
     reading.value = true
     try {
-      const [numbers, sectors] = await Promise.all([
-        readGrid(operator, layer, scenario, mine.signal),
+      const [found, sectors] = await Promise.all([
+        readNumbers(now, mine.signal),
         get<{ items: Sector[] }>('/api/coverage/sectors', { operator, scenario }, mine.signal),
       ])
       if (mine !== current) return
-      shown.value = { key: `${operator} ${layer} ${scenario} ${revision}`, layer, numbers, sectors: sectors.items }
+      shown.value = { key: `${operator} ${layer} ${scenario} ${revision}`, layer, ...found, sectors: sectors.items }
       problem.value = ''
     } catch (error) {
       if (mine === current) problem.value = problemText(error)
@@ -55,7 +85,10 @@ export function useCoverageView(summary: Ref<CoverageSummary>, asked: () => Aske
       if (mine === current) reading.value = false
     }
   }
-  watch(() => [Object.values(asked()).join(' '), summary.value.computed_at], () => void read(), { immediate: true })
+  watch(
+    () => [Object.values(asked()).join(' '), summary.value.computed_at, isMeasured(asked().layer) ? residualOf(summary.value, asked().operator) : ''].join(' '),
+    () => void read(), { immediate: true },
+  )
   onScopeDispose(() => {
     const last = current
     current = null
@@ -77,12 +110,18 @@ export function useCoverageView(summary: Ref<CoverageSummary>, asked: () => Aske
     const ramp = rampFor(summary.value, now.layer)
     return ramp ? rampTable(ramp, summary.value.layers[now.layer].scale) : serverTable(stations.value)
   })
-  function describe(number: number): string {
+  function describe(number: number, cell: number): string {
     const now = shown.value
     if (!now) return ''
     if (now.layer === 'server') {
       const sector = now.sectors[number]
       return sector ? `${sector.name} · ${decimal(sector.azimuth_deg, 0)}°` : ''
+    }
+    if (now.measured) {
+      const [predicted, residual, deviation] = [now.measured.predicted, now.measured.residual, now.measured.deviation].map((each) => (each[cell] ?? 0) / 10) as [number, number, number]
+      return t('coverage.cellMeasured', {
+        predicted: decimal(predicted, 1), residual: signed(residual, 1), deviation: decimal(deviation, 1), corrected: decimal(predicted + residual, 1),
+      })
     }
     const scale = summary.value.layers[now.layer].scale
     return `${decimal(number * scale, scale < 1 ? 1 : 0)} ${UNITS[now.layer]}`

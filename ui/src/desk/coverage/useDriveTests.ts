@@ -4,24 +4,12 @@ import type { DriveSamples, DriveTest } from '@/api/coverage'
 import { get, problemText, RequestError } from '@/api/request'
 import { decimal } from '@/format/number'
 import { t } from '@/language'
+import { colorIn, RESIDUAL_RAMP } from '@/map/coverageColors'
 
-/** Classes of measured minus predicted: blue where the prediction is too high, red where too low;
- *  grey where there is nothing to compare with. Blue against orange-red is safe for the colour-blind. */
-export const RESIDUAL_CLASSES: { below: number; color: string; from?: number }[] = [
-  { below: -12, color: '#2166ac' },
-  { below: -6, from: -12, color: '#67a9cf' },
-  { below: 6, from: -6, color: '#f7f7f7' },
-  { below: 12, from: 6, color: '#ef8a62' },
-  { below: Infinity, from: 12, color: '#b2182b' },
-]
-export function classText({ below, from }: { below: number; from?: number }): string {
-  if (from === undefined) return `< ${below}`
-  return below === Infinity ? `≥ ${from}` : t('coverage.range', { low: from, high: below })
-}
+/** Where there is nothing to compare with. */
 const UNKNOWN = '#9aa5b1'
 
-const colorOf = (residual: number | null) =>
-  residual === null ? UNKNOWN : (RESIDUAL_CLASSES.find((each) => residual < each.below)?.color ?? UNKNOWN)
+const colorOf = (residual: number | null) => (residual === null ? UNKNOWN : colorIn(RESIDUAL_RAMP, residual))
 
 /** Drive tests of the house; `there` is false on a server that has none of them. */
 export function useDriveTests() {
