@@ -294,16 +294,29 @@ def test_a_running_computation_outlives_a_reload_and_is_cancelled(desk: Page) ->
     assert desk.request.get("/api/coverage").json()["computed_at"] == before
 
 
-def test_a_computation_of_somebody_else_is_seen_and_left_alone(desk: Page) -> None:
-    summary: dict[str, Any] = desk.request.get("/api/coverage").json()
-    other = {"id": "1", "name": "coverage.compute", "state": "running", "done": 1, "total": 4}
-    summary["jobs"] = [other | {"mine": False, "may_cancel": False}]
-    desk.route("**/api/coverage", lambda route: route.fulfill(json=summary))
-    desk.goto("/coverage")
-    expect(desk.get_by_test_id("computing")).to_contain_text("25%")
-    expect(desk.get_by_test_id("computing")).to_contain_text("他人发起")
-    expect(desk.get_by_test_id("compute-cancel")).to_have_count(0)
-    desk.unroute("**/api/coverage")
+def test_a_second_person_sees_the_computation_and_leaves_it_alone(
+    desk: Page, chromium: Browser, demo: Demo
+) -> None:
+    person = {"name": "second-planner", "password": "correct horse battery"}
+    desk.request.post("/api/users", data=person | {"role": "operator"})
+    context = chromium.new_context(base_url=demo.url, viewport={"width": 1440, "height": 900})
+    assert context.request.post("/api/sign-in", data=person).ok
+    context.add_init_script("sessionStorage.setItem('xinji-password-later', '1')")
+    page = context.new_page()
+    begun = desk.request.post("/api/coverage/compute", data={"cell_m": 5}).json()
+    try:
+        page.goto("/coverage")
+        expect(page.get_by_test_id("computing")).to_contain_text("他人发起")
+        expect(page.get_by_test_id("computing")).to_contain_text("%")
+        expect(page.get_by_test_id("compute-cancel")).to_have_count(0)
+    finally:
+        desk.request.post(f"/api/jobs/{begun['id']}/cancel")
+    expect(page.get_by_test_id("computing")).to_have_count(0)
+    # ledgers are the administrator's, drive tests an operator's too
+    page.get_by_test_id("import-open").click()
+    expect(page.get_by_test_id("import-drive-tests")).to_be_visible()
+    expect(page.get_by_test_id("import-sites")).to_have_count(0)
+    context.close()
 
 
 def test_buildings_are_listed_worst_first(desk: Page) -> None:

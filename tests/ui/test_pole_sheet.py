@@ -20,5 +20,12 @@ def test_a_pole_shows_its_slots_its_devices_and_what_is_wrong(page: Page) -> Non
     expect(page.get_by_test_id("pole-mount")).to_have_count(devices)
     expect(page.get_by_test_id("pole-conflicts").locator("li").first).to_be_visible()
 
+    status = page.get_by_test_id("attribute-status")
+    expect(status).to_have_text({"live": "在用", "planned": "规划"}[known["status"]])
+    page.get_by_test_id("language").click()
+    expect(status).to_have_text({"live": "in service", "planned": "planned"}[known["status"]])
+    expect(page.get_by_test_id("pole-conflicts")).not_to_contain_text("限值")
+    page.get_by_test_id("language").click()
+
     page.set_viewport_size({"width": 390, "height": 844})
-    page.wait_for_function("document.documentElement.scrollWidth <= innerWidth", timeout=10_000)
+    expect(page.locator("html")).to_have_js_property("scrollWidth", 390)
