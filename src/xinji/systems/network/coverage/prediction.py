@@ -148,9 +148,12 @@ class Prediction:
         """A whole map from how a part of it is made; what an earlier one holds is taken over."""
         if self.earlier is None:
             return of(np.s_[:, :])
+        known: npt.NDArray[Any] = getattr(self.earlier, name)
         row, column, end_row, end_column = self.earlier.within
+        if row >= end_row or column >= end_column:
+            return known
         place = np.s_[row:end_row, column:end_column]
-        found: npt.NDArray[Any] = getattr(self.earlier, name).copy()
+        found = known.copy()
         found[place] = of(place)
         return found
 
