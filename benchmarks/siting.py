@@ -55,8 +55,8 @@ def compile_kernels() -> None:
     """What numba compiles once is not measured."""
     from xinji.methods.siting import cover_within, maximal_covering, p_median
 
-    points, places, weights = town(300, 60, 1)
-    maximal_covering(cover_within(points, places, RADIUS_M), weights, 5)
+    points, places, weights = town(3_000, 300, 1)
+    maximal_covering(cover_within(points, places, RADIUS_M), weights, 15)
     p_median(np.random.default_rng(1).integers(1, 90, (40, 40)), 4)
 
 

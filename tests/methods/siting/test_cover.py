@@ -5,6 +5,7 @@ import pytest
 from scipy import sparse
 
 from xinji.methods.siting import cover_of, cover_within, merge, nearer_than
+from xinji.methods.siting.cover import only
 
 
 def dense(cover):
@@ -72,3 +73,10 @@ def test_pairs_nearer_than():
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_some_candidates_keep_their_points_and_their_order():
+    generator = np.random.default_rng(6)
+    matrix = generator.random((20, 9)) < 0.3
+    places = np.array([7, 2, 3])
+    assert (dense(only(cover_of(matrix), places)) == matrix[:, places]).all()

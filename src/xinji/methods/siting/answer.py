@@ -35,8 +35,8 @@ class Effort:
         progress: see `Progress`.
     """
 
-    rounds: int = 30_000
-    descents: int = 1_500
+    rounds: int = 110_000
+    descents: int = 3_000
     exact_pairs: int = 6_000
     exact_seconds: float = 10.0
     seconds: float = math.inf

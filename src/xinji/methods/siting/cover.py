@@ -18,6 +18,7 @@ from scipy.spatial import cKDTree
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Indices = npt.NDArray[np.int32]
+Unsigned = npt.NDArray[np.uint32]
 
 MOST_PAIRS = 100_000_000
 
@@ -53,6 +54,13 @@ class Cover:
     def pairs(self) -> int:
         """How many pairs of a candidate and a point that it covers."""
         return len(self.demands)
+
+    def rows(self) -> tuple[Unsigned, Unsigned, Unsigned, Unsigned]:
+        """The four arrays without sign: compiled loops then test no index for being negative."""
+        return (
+            self.starts.astype(np.uint32), self.demands.astype(np.uint32),
+            self.demand_starts.astype(np.uint32), self.candidates.astype(np.uint32),
+        )  # fmt: skip
 
     def covered_by(self, chosen: Integers) -> Integers:
         """How many of the chosen candidates cover each point, shape (n,)."""
@@ -131,8 +139,16 @@ def sparse_of(matrix: Any, name: str) -> Any:
 
 def both_ways(starts: Integers, demands: Indices, points: int) -> Cover:
     """The other direction of compressed rows."""
-    demand_starts, candidates, _ = _turn(starts, demands, points)
+    demand_starts, candidates, _ = turn_rows(starts, demands, points)
     return Cover(starts=starts, demands=demands, demand_starts=demand_starts, candidates=candidates)
+
+
+def only(cover: Cover, places: Integers) -> Cover:
+    """The same points, some of the candidates: number k of the result is `places[k]`."""
+    lengths = np.diff(cover.starts)[places]
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    rows = np.repeat(cover.starts[places] - starts[:-1], lengths) + np.arange(starts[-1])
+    return both_ways(starts, cover.demands[rows], cover.points)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +186,7 @@ def merge(cover: Cover) -> Merged:
     ]
     starts = np.concatenate([[0], np.cumsum(lengths[first])]).astype(np.int64)
     rows = np.concatenate(parts) if parts else np.zeros(0, np.int32)
-    back_starts, back, _ = _turn(starts, rows, cover.places)
+    back_starts, back, _ = turn_rows(starts, rows, cover.places)
     return Merged(
         cover=Cover(starts=back_starts, demands=back, demand_starts=starts, candidates=rows),
         group=group,
@@ -204,7 +220,7 @@ def _groups(
 
 
 @njit(cache=True, nogil=True)
-def _turn(starts: Integers, rows: Indices, size: int) -> tuple[Integers, Indices, Integers]:
+def turn_rows(starts: Integers, rows: Indices, size: int) -> tuple[Integers, Indices, Integers]:
     """Compressed rows turned around, and where each pair came from."""
     turned = np.zeros(size + 1, np.int64)
     for row in rows:

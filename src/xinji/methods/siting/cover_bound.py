@@ -4,8 +4,10 @@ A point counts when it is covered: count_i <= sum of its open candidates. Relaxe
 u_i per point, what is left falls apart: each point takes its best count by itself, and the
 candidates are ranked by the multipliers that they collect (Galvao and ReVelle, EJOR 1996). Every
 u gives a valid bound; a subgradient with momentum (deflection: Camerini, Fratta and Maffioli
-1975) looks for the smallest. That is the bound of the linear relaxation at best; cuts
-(`cover_cuts`) that are relaxed in the same way go below it.
+1975) looks for the smallest, each multiplier in units of the width of its box, which halves the
+steps. That is the bound of the linear relaxation at best; cuts (`cover_cuts`) that are relaxed in
+the same way go below it. The descent computes in single precision, for the arrays then stay near
+the processor; the bound of what it found is computed anew in double precision by `bound_at`.
 """
 
 from __future__ import annotations
@@ -13,12 +15,25 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
-from xinji.methods.siting.cover_search import Booleans, Floats, Indices, Instance, Integers
+from xinji.methods.siting.cover import turn_rows
+from xinji.methods.siting.cover_search import (
+    Booleans,
+    Floats,
+    Indices,
+    Instance,
+    Integers,
+    Unsigned,
+)
 
-SMOOTHING = 0.005
-MOMENTUM = 0.96
+Singles = npt.NDArray[np.float32]
+
+SMOOTHING = 0.01
+MOMENTUM = np.float32(0.98)
+LOOSE = {"reassoc", "contract", "nsz"}
+"""Sums in any order: what lets the compiler use vectors."""
 
 
 class Cuts(NamedTuple):
@@ -105,14 +120,13 @@ def bound_at(
     u: Floats,
     scores: Floats,
     taken: Floats,
-    wanted: Floats,
     fixed: Booleans,
     budget: float,
     clique: Integers,
     cuts: Cuts,
     given: Instance,
 ) -> float:
-    """The bound that multipliers give; fills scores (m,), taken (m,) and wanted counts (n,).
+    """The bound that multipliers give; fills scores (m,) and taken (m,).
 
     `u` holds one multiplier per point, then one per cut.
     """
@@ -124,12 +138,11 @@ def bound_at(
         for member in cuts.members[cut]:
             price[member] += u[points + cut]
     for i in range(points):
-        best, at, worth = 0.0, 0, 0.0
+        best, worth = 0.0, 0.0
         for c in range(last):
             worth += given.weights[i] * given.steps[c]
             if worth - price[i] * (c + 1) > best:
-                best, at = worth - price[i] * (c + 1), c + 1
-        wanted[i] = at
+                best = worth - price[i] * (c + 1)
         value += best
     for j in range(len(scores)):
         total = 0.0
@@ -150,87 +163,191 @@ def bound_at(
     return value
 
 
+class Relaxed(NamedTuple):
+    """The relaxed problem in single precision.
+
+    Attributes:
+        starts, demands: as in `Cover`.
+        weights: shape (n,).
+        steps: worth of the first, second ... cover, ends with 0.
+        members: shape (k, 3), points of each cut.
+        cut_starts, cuts, values: compressed rows by candidate, the cuts on whose right side it
+            stands, numbered from n on as their multipliers are.
+        high: shape (n + k,), what a multiplier need never exceed.
+    """
+
+    starts: Unsigned
+    demands: Unsigned
+    weights: Singles
+    steps: Singles
+    members: Unsigned
+    cut_starts: Unsigned
+    cuts: Unsigned
+    values: Singles
+    high: Singles
+
+
+def relaxed(cuts: Cuts, given: Instance) -> Relaxed:
+    """The instance with its cuts, for `descend`."""
+    by_candidate, which, source = turn_rows(cuts.starts, cuts.candidates, len(given.cost))
+    worth = np.cumsum(given.steps[:-1])
+    steepest = (worth / np.arange(1, len(given.steps))).max()
+    high = np.concatenate(
+        [given.weights * steepest, given.weights[cuts.members].min(axis=1, initial=np.inf)]
+    )
+    return Relaxed(
+        given.starts, given.demands, given.weights.astype(np.float32),
+        given.steps.astype(np.float32), cuts.members.astype(np.uint32),
+        by_candidate.astype(np.uint32),
+        (which + len(given.weights)).astype(np.uint32),
+        cuts.values[source].astype(np.float32), high.astype(np.float32),
+    )  # fmt: skip
+
+
 @njit(cache=True, nogil=True)
-def _slopes(slope: Floats, taken: Floats, wanted: Floats, cuts: Cuts, given: Instance) -> None:
-    """How the bound changes with each multiplier."""
-    points = len(wanted)
-    slope[:points] = -wanted
+def _collect(u: Singles, scores: Floats, given: Relaxed) -> None:
+    """What each candidate collects of the multipliers."""
+    for j in range(len(scores)):
+        # four sums at once: each waits for a read, not for the one before it
+        one = two = three = four = np.float32(0)
+        at, end = given.starts[j], given.starts[j + 1]
+        while at + 3 < end:
+            one += u[given.demands[at]]
+            two += u[given.demands[at + 1]]
+            three += u[given.demands[at + 2]]
+            four += u[given.demands[at + 3]]
+            at += 4
+        for left in range(at, end):
+            one += u[given.demands[left]]
+        for cut in range(given.cut_starts[j], given.cut_starts[j + 1]):
+            two += u[given.cuts[cut]] * given.values[cut]
+        scores[j] = (one + two) + (three + four)
+
+
+@njit(cache=True, nogil=True, fastmath=LOOSE)
+def _relax_points(u: Singles, price: Singles, slope: Singles, given: Relaxed) -> float:
+    """Worth of the points by themselves and of the cuts; `slope` becomes what they ask for."""
+    points, last = len(given.weights), len(given.steps) - 1
+    value = 0.0
+    price[:] = u[:points]
+    for cut in range(len(given.members)):
+        more = u[points + cut]
+        value += more
+        for each in range(3):
+            price[given.members[cut, each]] += more
+    if last == 1:
+        first = given.steps[0]
+        for i in range(points):
+            left = given.weights[i] * first - price[i]
+            wants = np.float32(1) if left > 0 else np.float32(0)
+            value += left * wants
+            slope[i] = -wants
+    else:
+        for i in range(points):
+            most, count, worth = 0.0, 0, 0.0
+            for c in range(last):
+                worth += given.weights[i] * given.steps[c]
+                if worth - price[i] * (c + 1) > most:
+                    most, count = worth - price[i] * (c + 1), c + 1
+            value += most
+            slope[i] = -np.float32(count)
+    for cut in range(len(given.members)):
+        total = np.float32(1)
+        for each in range(3):
+            total += slope[given.members[cut, each]]
+        slope[points + cut] = total
+    return value
+
+
+@njit(cache=True, nogil=True)
+def _offer(taken: Floats, slope: Singles, given: Relaxed) -> None:
+    """Add to the slopes what the taken candidates cover."""
     for j in range(len(taken)):
         if taken[j] > 0.0:
+            share = np.float32(taken[j])
             for at in range(given.starts[j], given.starts[j + 1]):
-                slope[given.demands[at]] += taken[j]
-    for cut in range(len(cuts.members)):
-        total = 1.0
-        for member in cuts.members[cut]:
-            total -= wanted[member]
-        for at in range(cuts.starts[cut], cuts.starts[cut + 1]):
-            total += cuts.values[at] * taken[cuts.candidates[at]]
-        slope[points + cut] = total
+                slope[given.demands[at]] += share
+            for at in range(given.cut_starts[j], given.cut_starts[j + 1]):
+                slope[given.cuts[at]] += share * given.values[at]
+
+
+@njit(cache=True, nogil=True, fastmath=LOOSE)
+def _turn_way(u: Singles, slope: Singles, way: Singles, high: Singles, scale: np.float32) -> float:
+    """Blend the slopes into the way; its squared length in the metric of the boxes."""
+    length = np.float32(0)
+    for i in range(len(u)):
+        fall = slope[i]
+        # a multiplier at its limit does not leave it
+        if (u[i] >= high[i] and fall < 0) or (u[i] <= 0 and fall > 0):
+            fall = np.float32(0)
+        way[i] = fall + MOMENTUM * way[i]
+        length += way[i] * way[i] * high[i] * scale
+    return float(length)
+
+
+@njit(cache=True, nogil=True, fastmath=LOOSE)
+def _go(u: Singles, way: Singles, high: Singles, step: np.float32) -> None:
+    for i in range(len(u)):
+        u[i] = min(max(u[i] - step * way[i] * high[i], np.float32(0)), high[i])
 
 
 @njit(cache=True, nogil=True)
 def descend(
     rounds: int,
     target: float,
-    u: Floats,
-    best_u: Floats,
+    u: Singles,
+    best_u: Singles,
     shares: Floats,
     best: float,
     pace: float,
     last_pace: float,
     fixed: Booleans,
+    allowed: Booleans,
+    cost: Floats,
     budget: float,
     clique: Integers,
-    cuts: Cuts,
-    given: Instance,
+    given: Relaxed,
 ) -> float:
-    """Lower the bound: the best one found.
+    """Lower the bound: the best one found, in single precision.
 
     Args:
         rounds: steps of the subgradient.
         target: a worth that was reached; the bound cannot fall below it.
-        u: shape (n + cuts,), where to start; changed.
-        best_u: shape (n + cuts,), multipliers of the best bound; changed.
+        u: shape (n + k,), multiplier of each point and each cut, where to start; changed.
+        best_u: shape (n + k,), multipliers of the best bound; changed.
         shares: shape (m,), smoothed share of the rounds that took the candidate; changed.
         best: bound of `best_u`, inf for none.
         pace: factor of the first step; falls geometrically.
         last_pace: factor of the last step.
         fixed: shape (m,), existing facilities.
+        allowed, cost: shape (m,).
         budget: for those that may be opened.
         clique: shape (m,), number of each candidate's clique of rivals.
-        cuts: relaxed as well.
-        given: the instance.
+        given: the relaxed problem.
     """
-    places, points, size = len(given.cost), len(given.weights), len(u)
-    scores, taken, wanted = np.empty(places), np.empty(places), np.empty(points)
-    slope, way, high = np.empty(size), np.zeros(size), np.empty(size)
-    steepest = worth = 0.0
-    for c in range(len(given.steps) - 1):
-        worth += given.steps[c]
-        steepest = max(steepest, worth / (c + 1))
-    high[:points] = given.weights * steepest
-    for cut in range(size - points):
-        high[points + cut] = given.weights[cuts.members[cut]].min()
+    places, points, size = len(cost), len(given.weights), len(u)
+    scores, taken = np.empty(places), np.empty(places)
+    price, slope = np.empty(points, np.float32), np.empty(size, np.float32)
+    way = np.zeros(size, np.float32)
+    scale = np.float32(1 / max(given.high[:points].mean(), 1e-30))
     for turn in range(rounds):
-        value = bound_at(u, scores, taken, wanted, fixed, budget, clique, cuts, given)
+        _collect(u, scores, given)
+        value = choose_by_score(scores, taken, budget, clique, cost, allowed)
+        for j in range(places):
+            if fixed[j]:
+                value += scores[j]
+                taken[j] = 1.0
+            shares[j] += SMOOTHING * (taken[j] - shares[j])
+        value += _relax_points(u, price, slope, given)
         if value < best:
             best = value
             best_u[:] = u
-        if value - target <= 1e-9 * max(1.0, abs(target)):
+        if value - target <= 1e-7 * max(1.0, abs(target)):
             break
-        for j in range(places):
-            shares[j] += SMOOTHING * (taken[j] - shares[j])
-        _slopes(slope, taken, wanted, cuts, given)
-        length = 0.0
-        for i in range(size):
-            # a multiplier at its limit does not leave it
-            if (u[i] >= high[i] and slope[i] < 0.0) or (u[i] <= 0.0 and slope[i] > 0.0):
-                slope[i] = 0.0
-            way[i] = slope[i] + MOMENTUM * way[i]
-            length += way[i] * way[i]
+        _offer(taken, slope, given)
+        length = _turn_way(u, slope, way, given.high, scale)
         if length == 0.0:
             break
         step = pace * (last_pace / pace) ** (turn / rounds) * (value - target) / length
-        for i in range(size):
-            u[i] = min(max(u[i] - step * way[i], 0.0), high[i])
+        _go(u, way, given.high, np.float32(step) * scale)
     return best

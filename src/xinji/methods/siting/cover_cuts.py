@@ -8,16 +8,28 @@ breaks it where three half-open facilities each cover two of three points.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
 from xinji.methods.siting.cover import Cover, Floats, Integers
 from xinji.methods.siting.cover_bound import Cuts
-from xinji.methods.siting.cover_search import Indices
+from xinji.methods.siting.cover_search import Booleans, Indices
 
-TRIES = 120
+FIRST = 0.5
+"""Share of the points that are the first of a cut; each may be any other's second or third."""
+TRIES = 6
+"""Second points that are tried for each first one; the best third is found for each."""
+MANY = 1_000
+"""So few points are all looked at."""
 LEAST_SHARE = 0.005
 LEAST_BREACH = 0.02
+LEAST_REACH = 0.6
+BETWEEN = (0.25, 0.75)
+"""Of the candidates' shares over a first point, how much a second one has in common with it."""
+LIGHT = 0.15
+"""So many of the points, the lightest, are in no cut: a multiplier cannot exceed a weight."""
 WIDEST = 24
 """Candidates with a share that are looked at, per point."""
 
@@ -39,74 +51,146 @@ def more_cuts(cuts: Cuts, fresh: Cuts) -> Cuts:
     )
 
 
+def kept_cuts(cuts: Cuts, keep: Booleans) -> Cuts:
+    """Some of the cuts, by a mask of shape (k,)."""
+    lengths = np.diff(cuts.starts)
+    inside = np.repeat(keep, lengths)
+    starts = np.concatenate([[0], np.cumsum(lengths[keep])]).astype(np.int64)
+    return Cuts(cuts.members[keep], starts, cuts.candidates[inside], cuts.values[inside])
+
+
 def find_cuts(cover: Cover, weights: Floats, shares: Floats, most: int, seed: int) -> Cuts:
-    """Cuts that the shares of open candidates, shape (m,), break; the `most` worst, by weight."""
-    members, breach = _sample(
-        cover.starts, cover.demands, cover.demand_starts, cover.candidates, shares, seed
-    )
-    worst = np.argsort(-breach * weights[members].min(1), kind="stable")[:most]
-    members = np.unique(np.sort(members[worst], axis=1), axis=0)
+    """Cuts that the shares of open candidates, shape (m,), break; the `most` worst, by weight.
+
+    With z = 1 and reach r at each of three points, a cut is broken by as much as the shares that
+    cover at least two of them exceed 1. So a second point is drawn from those that have about half
+    of their shares in common with the first, and the third is the best of all: what it gets from
+    the shares that cover just one of the two is summed over the neighbourhood in one pass.
+    """
+    near = _neighbourhood(
+        cover.starts, cover.demands, cover.demand_starts, cover.candidates, shares, weights,
+        float(np.quantile(weights, LIGHT)) if len(weights) else 0.0,
+    )  # fmt: skip
+    members, breach = _search(near, shares, weights, seed)
+    worst = np.argsort(-breach * weights[members].min(axis=1, initial=np.inf), kind="stable")
+    members = np.unique(np.sort(members[worst[:most]], axis=1), axis=0)
     return Cuts(members, *_right_sides(members, cover.demand_starts, cover.candidates, len(shares)))
 
 
+class _Near(NamedTuple):
+    """Who covers whom, with a share that counts.
+
+    Attributes:
+        likely, size: shape (n, WIDEST) and (n,), the candidates of a point.
+        reach: shape (n,), sum of their shares.
+        good: shape (n,), may be in a cut.
+        starts, points: compressed rows of the good points of each candidate.
+    """
+
+    likely: Indices
+    size: Integers
+    reach: Floats
+    good: Booleans
+    starts: Integers
+    points: Indices
+
+
 @njit(cache=True, nogil=True)
-def _sample(
+def _neighbourhood(
     starts: Integers,
     demands: Indices,
     demand_starts: Integers,
     candidates: Indices,
     shares: Floats,
-    seed: int,
-) -> tuple[Integers, Floats]:
-    """The most broken of some random triples around each point: (members (k, 3), breach (k,))."""
-    np.random.seed(seed)
-    points = len(demand_starts) - 1
-    likely = np.empty((points, WIDEST), np.int32)
-    size = np.zeros(points, np.int64)
-    reach = np.zeros(points)
-    for i in range(points):
+    weights: Floats,
+    light: float,
+) -> _Near:
+    size_of = len(demand_starts) - 1
+    likely = np.empty((size_of, WIDEST), np.int32)
+    size, reach = np.zeros(size_of, np.int64), np.zeros(size_of)
+    good = np.zeros(size_of, np.bool_)
+    for i in range(size_of):
         for at in range(demand_starts[i], demand_starts[i + 1]):
             j = candidates[at]
-            if shares[j] > 0.0:
-                reach[i] += shares[j]
             if shares[j] > LEAST_SHARE and size[i] < WIDEST:
                 likely[i, size[i]] = j
                 size[i] += 1
-        reach[i] = min(reach[i], 1.0)
-    met = np.zeros(len(shares), np.int64)
-    members, breach = np.empty((points, 3), np.int64), np.empty(points)
-    count = 0
-    for i in range(points):
-        if size[i] < 2 or reach[i] < 0.5:
-            continue
-        most = LEAST_BREACH
-        found = False
-        for _ in range(TRIES):
-            j, k = likely[i, np.random.randint(size[i])], likely[i, np.random.randint(size[i])]
-            b = demands[starts[j] + np.random.randint(starts[j + 1] - starts[j])]
-            c = demands[starts[k] + np.random.randint(starts[k + 1] - starts[k])]
-            if j == k or b == c or i in (b, c):
-                continue
-            left = reach[i] + reach[b] + reach[c] - 1.0
-            if left <= most:
-                continue
-            for at in range(size[i]):
-                met[likely[i, at]] = 1
-            for at in range(size[b]):
-                met[likely[b, at]] += 1
-            for at in range(size[c]):
-                met[likely[c, at]] += 1
-            for point in (np.int64(i), np.int64(b), np.int64(c)):
-                for at in range(size[point]):
-                    each = likely[point, at]
-                    left -= shares[each] * ((met[each] + 1) // 2)
-                    met[each] = 0
-            if left > most:
-                most, found = left, True
-                members[count, 0], members[count, 1], members[count, 2] = i, b, c
-        if found:
-            breach[count] = most
+                reach[i] += shares[j]
+        good[i] = size[i] >= 2 and reach[i] >= LEAST_REACH and weights[i] >= light
+    near_starts, points = np.zeros(len(starts), np.int64), np.empty(len(demands), np.int32)
+    filled = 0
+    for j in range(len(starts) - 1):
+        for at in range(starts[j], starts[j + 1] if shares[j] > LEAST_SHARE else starts[j]):
+            if good[demands[at]]:
+                points[filled] = demands[at]
+                filled += 1
+        near_starts[j + 1] = filled
+    return _Near(likely, size, reach, good, near_starts, points[:filled].copy())
+
+
+@njit(cache=True, nogil=True)
+def _spread(j: int, share: float, near: _Near, total: Floats, touched: Indices, count: int) -> int:
+    """Add a candidate's share to the points that it covers; how many are touched now."""
+    for at in range(near.starts[j], near.starts[j + 1]):
+        i = near.points[at]
+        if total[i] == 0.0:
+            touched[count] = i
             count += 1
+        total[i] += share
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _search(near: _Near, shares: Floats, weights: Floats, seed: int) -> tuple[Integers, Floats]:
+    """The cut around each point that is most broken by weight: (members (k, 3), breach (k,))."""
+    np.random.seed(seed)
+    size_of = len(weights)
+    common, one_of = np.zeros(size_of), np.zeros(size_of)
+    touched, others = np.empty(size_of, np.int32), np.empty(size_of, np.int32)
+    seconds = np.empty(size_of, np.int32)
+    own = np.zeros(len(shares), np.bool_)
+    members, breach = np.empty((size_of, 3), np.int64), np.empty(size_of)
+    count = 0
+    for i in range(size_of):
+        if not near.good[i] or (size_of > MANY and np.random.random() > FIRST):
+            continue
+        met = 0
+        for each in near.likely[i, : near.size[i]]:
+            own[each] = True
+            met = _spread(each, shares[each], near, common, touched, met)
+        many = 0
+        for other in touched[:met]:
+            if BETWEEN[0] < common[other] < BETWEEN[1]:
+                seconds[many] = other
+                many += 1
+        most, found = 0.0, False
+        for _ in range(min(TRIES, many)):
+            b = seconds[np.random.randint(many)]
+            left = min(near.reach[i], 1.0) + min(near.reach[b], 1.0) - 1.0
+            left -= near.reach[i] + near.reach[b] - common[b]
+            low, beside = min(weights[i], weights[b]), 0
+            for each in near.likely[b, : near.size[b]]:
+                if own[each]:
+                    own[each] = False
+                else:
+                    beside = _spread(each, shares[each], near, one_of, others, beside)
+            for each in near.likely[i, : near.size[i]]:
+                if own[each]:
+                    beside = _spread(each, shares[each], near, one_of, others, beside)
+                own[each] = True
+            for c in others[:beside]:
+                broken = left + min(near.reach[c], 1.0) - near.reach[c] + one_of[c]
+                one_of[c] = 0.0
+                worth = broken * min(low, weights[c])
+                if broken > LEAST_BREACH and worth > most and c != i and c != b:
+                    most, found = worth, True
+                    members[count, 0], members[count, 1], members[count, 2] = i, b, c
+                    breach[count] = broken
+        for each in near.likely[i, : near.size[i]]:
+            own[each] = False
+        for other in touched[:met]:
+            common[other] = 0.0
+        count += found
     return members[:count].copy(), breach[:count].copy()
 
 

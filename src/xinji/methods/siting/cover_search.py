@@ -17,6 +17,7 @@ from numba import njit
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Indices = npt.NDArray[np.int32]
+Unsigned = npt.NDArray[np.uint32]
 Booleans = npt.NDArray[np.bool_]
 
 SLACK = 1e-9
@@ -27,7 +28,7 @@ MOST_CLOSED = 8
 
 
 class Instance(NamedTuple):
-    """Arrays of `Cover`, and what may be opened.
+    """Arrays of `Cover.rows`, and what may be opened.
 
     Attributes:
         steps: worth of the first, second ... cover, ends with 0.
@@ -37,10 +38,10 @@ class Instance(NamedTuple):
         rival_starts, rivals: compressed rows of the candidates that each excludes.
     """
 
-    starts: Integers
-    demands: Indices
-    demand_starts: Integers
-    candidates: Indices
+    starts: Unsigned
+    demands: Unsigned
+    demand_starts: Unsigned
+    candidates: Unsigned
     weights: Floats
     steps: Floats
     guide: Floats
@@ -136,8 +137,29 @@ def close_one(j: int, given: Instance, state: State) -> None:
 
 
 @njit(cache=True, nogil=True)
+def state_of(opened: Booleans, given: Instance) -> State:
+    """A set of facilities open, shape (m,)."""
+    state = closed_state(given)
+    for j in range(len(opened)):
+        if opened[j]:
+            open_one(j, given, state)
+    return state
+
+
+@njit(cache=True, nogil=True)
+def _count(j: int, opened: bool, given: Instance, state: State) -> None:
+    """Open or close, but for the gains and totals, which the caller puts back."""
+    change = 1 if opened else -1
+    state.is_open[j] = opened
+    for at in range(given.starts[j], given.starts[j + 1]):
+        state.counts[given.demands[at]] += change
+    for at in range(given.rival_starts[j], given.rival_starts[j + 1]):
+        state.blocked[given.rivals[at]] += change
+
+
+@njit(cache=True, nogil=True)
 def fill(
-    budget: float, by_cost: float, hurry: float, pool: Integers, given: Instance, state: State
+    budget: float, by_cost: float, hurry: float, pool: Unsigned, given: Instance, state: State
 ) -> Integers:
     """Open the best that fits until nothing fits or gains.
 
@@ -204,13 +226,10 @@ def near_one_another(
                                     return size
                         break
                     skip -= 1
-        at = given.demand_starts[i] + np.random.randint(
-            given.demand_starts[i + 1] - given.demand_starts[i]
-        )
-        j = given.candidates[at]
-        i = given.demands[
-            given.starts[j] + np.random.randint(given.starts[j + 1] - given.starts[j])
-        ]
+        begin, end = int(given.demand_starts[i]), int(given.demand_starts[i + 1])
+        j = given.candidates[begin + np.random.randint(end - begin)]
+        begin, end = int(given.starts[j]), int(given.starts[j + 1])
+        i = given.demands[begin + np.random.randint(end - begin)]
     return size
 
 
@@ -222,7 +241,7 @@ def ruin_and_recreate(
     cold: float,
     hurry: float,
     budget: float,
-    pool: Integers,
+    pool: Unsigned,
     given: Instance,
     state: State,
     best: Booleans,
@@ -239,9 +258,11 @@ def ruin_and_recreate(
     unequal = False
     for j in pool:
         unequal = unequal or given.cost[j] != 1.0
+    gain = np.empty_like(state.gain)
     for turn in range(rounds):
         warm = hot * (cold / hot) ** (turn / rounds)
-        before = state.total[1]
+        worth, before, spent = state.total
+        gain[:] = state.gain
         many = 1 + np.random.randint(MOST_CLOSED) * np.random.randint(MOST_CLOSED) // MOST_CLOSED
         size = near_one_another(closing, many, np.random.randint(len(given.weights)), given, state)
         for at in range(size):
@@ -249,10 +270,12 @@ def ruin_and_recreate(
         by_cost = 1.0 if unequal and np.random.random() < 0.5 else 0.0
         opened = fill(budget, by_cost, hurry, pool, given, state)
         if state.total[1] < before + warm * np.log(np.random.random()):
-            for at in range(len(opened) - 1, -1, -1):
-                close_one(opened[at], given, state)
-            for at in range(size):
-                open_one(closing[at], given, state)
+            for each in opened:
+                _count(each, False, given, state)
+            for each in closing[:size]:
+                _count(each, True, given, state)
+            state.gain[:] = gain
+            state.total[0], state.total[1], state.total[2] = worth, before, spent
         elif state.total[0] > best_worth * (1 + 1e-12):
             best_worth = state.total[0]
             best[:] = state.is_open

@@ -41,6 +41,19 @@ class Choice:
     rivals: Indices
     clique: Integers
 
+    def only(self, places: Integers) -> Choice:
+        """The same choice among some of the candidates, all existing ones among them."""
+        number = np.full(self.cost.size, -1, np.int64)
+        number[places] = np.arange(places.size)
+        one = np.repeat(np.arange(self.cost.size), np.diff(self.rival_starts))
+        pairs = number[np.column_stack([one, self.rivals])[one < self.rivals]]
+        starts, rivals = _rivals(pairs[(pairs >= 0).all(1)], places.size)
+        return Choice(
+            existing=number[self.existing], fixed=self.fixed[places],
+            allowed=self.allowed[places], cost=self.cost[places], budget=self.budget,
+            rival_starts=starts, rivals=rivals, clique=self.clique[places],
+        )  # fmt: skip
+
 
 def check_choice(
     places: int,

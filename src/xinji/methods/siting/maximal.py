@@ -14,35 +14,44 @@ import numpy as np
 from scipy import sparse
 
 from xinji.methods.siting.answer import Clock, Effort, Siting
-from xinji.methods.siting.cover import Cover, Floats, Integers, merge
-from xinji.methods.siting.cover_bound import bound_at, descend
-from xinji.methods.siting.cover_cuts import find_cuts, more_cuts, no_cuts
+from xinji.methods.siting.cover import Cover, Floats, Integers, merge, only
+from xinji.methods.siting.cover_bound import bound_at, descend, relaxed
+from xinji.methods.siting.cover_cuts import find_cuts, kept_cuts, more_cuts, no_cuts
+from xinji.methods.siting.cover_mix import mixed
 from xinji.methods.siting.cover_search import (
     Booleans,
     Instance,
-    State,
     closed_state,
     fill,
     open_one,
     ruin_and_recreate,
+    state_of,
 )
 from xinji.methods.siting.exact import Model, choice_rows, rows_of
 from xinji.methods.siting.inputs import Choice, check_choice, check_values
 
 MOST_STEPS = 8
-CHUNK = 2_000
-HOT, COLD = 0.1, 0.007
+HOT, HOT_AGAIN, COLD = 0.05, 0.045, 0.01
 """Temperatures, in shares of the worth of one facility."""
-HURRY = 0.2
-PACE, MIDDLE_PACE, LAST_PACE, CUT_PACE = 2.0, 0.1, 0.02, 1.0
+HURRY = 0.4
+CHUNK, AGAIN = 2_000, 3_000
+"""Rounds of the first search at a time, and of each search that starts from the best set."""
+APART, TOGETHER = 2, 0.3
+"""Searches from the same start, and the share of the rounds that goes on from their best mix."""
+FIRST = 0.4
+"""Share of a search's rounds before it is led away from its best set."""
 STAGE = 300
+PLAIN, LAST = 0.17, 0.41
+"""Shares of the steps of the bound before the first and after the last cuts."""
+PACE, PLAIN_PACE, CUT_PACE, LAST_PACE = 1.0, 0.1, 0.2, 0.01
+"""Factor of a step of the bound at first, before the first cuts, before more of them, at last."""
 CUTS_FROM, CUT_PARTS, MOST_CUTS = 1_000, 3, 6_000
-"""With fewer steps the bound falls faster without cuts; looked for so many times at most."""
-PLAIN = 0.4
-"""Share of the steps before the first cuts."""
+"""With fewer steps the bound falls faster without cuts; how often they are looked for."""
+IDLE = 1e-3
+"""A cut whose multiplier is below this is dropped."""
 LARGE, MOST_EASE = 200_000, 4.0
 """Pairs of a problem that gets the steps stated; a smaller one gets more, up to so many times."""
-RARE = 0.005
+RARE = 0.01
 """Smoothed share of rounds of the bound, below which a candidate leaves the search."""
 BLEND = 0.3
 """How much of a rising worth is granted for half-way covers, to lead the search."""
@@ -123,8 +132,8 @@ def _instance(cover: Cover, weights: Floats, steps: Floats, choice: Choice) -> I
         # a worth that rises gives nothing to hold on to before its last step
         guide = np.append((1 - BLEND) * steps[:-1] + BLEND * steps.sum() / last, 0.0)
     return Instance(
-        cover.starts, cover.demands, cover.demand_starts, cover.candidates, weights, steps, guide,
-        choice.cost, choice.allowed, choice.rival_starts, choice.rivals,
+        *cover.rows(), weights, steps, guide, choice.cost, choice.allowed, choice.rival_starts,
+        choice.rivals,
     )  # fmt: skip
 
 
@@ -146,6 +155,13 @@ def in_order(
     return np.array(order, np.int64), np.array(gains, np.float64), float(state.total[0])
 
 
+def unfold(opened: Booleans, places: Integers, size: int) -> Booleans:
+    """A mask over `places` as a mask over all candidates."""
+    result = np.zeros(size, np.bool_)
+    result[places[opened]] = True
+    return result
+
+
 @dataclass(kw_only=True)
 class _Search:
     """The run on one instance: greedy, short search, bound, long search, exact when small."""
@@ -160,8 +176,7 @@ class _Search:
         self.best: Booleans = self.choice.fixed.copy()
         self.worth, self.bound = 0.0, float(self.given.weights.sum() * self.given.steps.sum())
         self.shares = np.zeros(places)
-        self.pool = np.flatnonzero(self.choice.allowed)
-        self.multipliers = self.given.weights * self.given.steps.max() * 0.5
+        self.multipliers = np.zeros(self.given.weights.size)
         self.cuts = no_cuts()
         self.how: list[str] = []
 
@@ -172,97 +187,170 @@ class _Search:
         if self.clock.stop(0.0, self.worth, self.bound):
             return
         early = min(CHUNK, effort.rounds // 4)
-        self.improve(early, 0.0, 0.1)
+        self.anneal(self.given, self.choice, self.best, early, HOT, 0, 0.1)
+        self.how.append(f"{early} rounds {self.worth:.10g}")
         if not self.clock.stopped:
-            self.descend(0.1, 0.4)
+            self.descend(0.1, 0.5)
         if not self.clock.stopped:
-            self.improve(effort.rounds - early, 0.4, 1.0)
+            self.improve(effort.rounds - early)
         if not self.clock.stopped and effort.exact_pairs:
             self.prove()
 
     def greedy(self) -> None:
         """The largest gain first; with a budget also the largest gain per cost."""
+        pool = np.flatnonzero(self.choice.allowed).astype(np.uint32)
         for by_cost in (
             (0.0, 1.0) if np.unique(self.choice.cost[self.choice.allowed]).size > 1 else (0.0,)
         ):
-            state = self.start()
-            fill(self.choice.budget, by_cost, 0.0, self.pool, self.given, state)
-            self.keep(state)
+            state = state_of(self.choice.fixed, self.given)
+            fill(self.choice.budget, by_cost, 0.0, pool, self.given, state)
+            self.keep(float(state.total[0]), state.is_open)
         self.how.append(f"greedy {self.worth:.10g}")
 
-    def start(self) -> State:
-        """Existing facilities open."""
-        state = closed_state(self.given)
-        for each in self.choice.existing.tolist():
-            open_one(each, self.given, state)
-        return state
-
-    def keep(self, state: State) -> None:
+    def keep(self, worth: float, best: Booleans) -> None:
         """Remember the best."""
-        if state.total[0] >= self.worth:
-            self.worth, self.best = float(state.total[0]), state.is_open.copy()
+        if worth >= self.worth:
+            self.worth, self.best = worth, best.copy()
 
-    def improve(self, rounds: int, begin: float, end: float) -> None:
-        """Ruin and recreate from the best set."""
-        state = self.start()
-        for each in np.flatnonzero(self.best & ~self.choice.fixed).tolist():
-            open_one(each, self.given, state)
-        scale = max(state.total[1], 1e-12) / max(1, int(self.best.sum()))
+    def anneal(
+        self, given: Instance, choice: Choice, start: Booleans, rounds: int, hot: float,
+        part: int, share: float,
+    ) -> tuple[float, Booleans, Booleans]:  # fmt: skip
+        """Ruin and recreate from a set: worth and set of the best met, and the set at the end."""
+        state = state_of(start, given)
+        best, worth = start.copy(), float(state.total[0])
+        scale = max(state.total[1], 1e-12) / max(1, int(start.sum()))
+        pool = np.flatnonzero(choice.allowed).astype(np.uint32)
         chunks = max(1, rounds // CHUNK)
         for at in range(chunks if rounds else 0):
-            heat = HOT * (COLD / HOT) ** (np.array([at, at + 1]) / chunks) * scale
-            self.worth = ruin_and_recreate(
-                rounds // chunks, self.clock.seed(at + rounds), heat[0], heat[1], HURRY,
-                self.choice.budget, self.pool, self.given, state, self.best, self.worth,
+            heat = hot * (COLD / hot) ** (np.array([at, at + 1]) / chunks) * scale
+            worth = ruin_and_recreate(
+                rounds // chunks, self.clock.seed(part + at), heat[0], heat[1], HURRY,
+                choice.budget, pool, given, state, best, worth,
             )  # fmt: skip
-            share = begin + (end - begin) * (at + 1) / chunks
-            if self.clock.stop(share, self.worth, self.bound):
+            if given is self.given:
+                self.keep(worth, best)
+            if self.clock.stop(share, max(worth, self.worth), self.bound):
                 break
+        return worth, best, state.is_open
+
+    def improve(self, rounds: int) -> None:
+        """The long search, among the candidates that the bound took now and then.
+
+        Two searches apart, then from the best mix of both.
+        """
+        likely = self.choice.fixed | self.best
+        likely |= self.choice.allowed & (self.shares > RARE if self.clock.effort.descents else True)
+        places = np.flatnonzero(likely)
+        merged = merge(only(self.cover, places))
+        if not merged.cover.points:
+            return
+        choice = self.choice.only(places)
+        given = _instance(merged.cover, merged.sums(self.given.weights), self.given.steps, choice)
+        start = best = self.best[places]
+        worth, apart = self.worth, int(rounds * (1 - TOGETHER) / APART)
+        for number in range(APART):
+            part = 1_000 * (number + 1)
+            found, other, _ = self.anneal(given, choice, start, int(apart * FIRST), HOT, part, 0.7)
+            found, other = self.lead_away(
+                given, choice, found, other, apart - int(apart * FIRST), part + 500,
+                0.5 + 0.2 * (number + 1) / APART,
+            )  # fmt: skip
+            if found > worth:
+                worth, best, other = found, other, best
+            best, more = mixed(best, other, choice.budget, given)
+            worth += more
+            self.keep(worth, unfold(best, places, likely.size))
+        worth, best = self.lead_away(
+            given, choice, worth, best, int(rounds * TOGETHER), 9_000, 1.0
+        )  # fmt: skip
+        self.keep(worth, unfold(best, places, likely.size))
         self.how.append(f"{rounds} rounds {self.worth:.10g}")
+
+    def lead_away(
+        self, given: Instance, choice: Choice, worth: float, best: Booleans, rounds: int,
+        part: int, share: float,
+    ) -> tuple[float, Booleans]:  # fmt: skip
+        """Short searches away from the best set, each time to the best mix of here and there."""
+        loops = max(1, rounds // AGAIN)
+        for loop in range(loops):
+            if self.clock.stopped:
+                break
+            _, *others = self.anneal(
+                given, choice, best, rounds // loops, HOT_AGAIN, part + loop, share
+            )
+            for other in others:
+                best, more = mixed(best, other, choice.budget, given)
+                worth += more
+        return worth, best
 
     def descend(self, begin: float, end: float) -> None:
         """Lower the bound; where covered once counts also by cuts."""
         # steps of a small problem are cheap
         ease = min(max(LARGE / max(self.cover.pairs, 1), 1.0), MOST_EASE)
         descents = int(self.clock.effort.descents * ease)
-        parts = min(descents // CUTS_FROM, CUT_PARTS) if self.given.steps.size == 2 else 0
-        plain = int(descents * PLAIN) if parts else descents
-        middle = begin + (end - begin) * plain / max(descents, 1)
-        self.stage(plain, PACE, MIDDLE_PACE if parts else LAST_PACE, begin, middle)
-        step = (end - middle) / max(parts, 1)
-        for part in range(parts):
+        parts = CUT_PARTS if descents >= CUTS_FROM and self.given.steps.size == 2 else 0
+        lengths = [descents]
+        if parts:
+            middle = [(1 - PLAIN - LAST) / (parts - 1)] * (parts - 1)
+            lengths = [int(descents * each) for each in (PLAIN, *middle, LAST)]
+        done = 0
+        for part, length in enumerate(lengths):
             if self.clock.stopped:
                 break
-            fresh = find_cuts(
-                self.cover, self.given.weights, self.shares, MOST_CUTS, self.clock.seed(part)
-            )
-            self.multipliers = np.concatenate([self.multipliers, np.zeros(len(fresh.members))])
-            self.cuts = more_cuts(self.cuts, fresh)
+            if part:
+                self.cut(part)
+            last = LAST_PACE if part == parts else CUT_PACE if part else PLAIN_PACE
             self.stage(
-                (descents - plain) // parts, CUT_PACE, LAST_PACE,
-                middle + part * step, middle + (part + 1) * step,
+                length, last, begin + (end - begin) * done / max(descents, 1),
+                begin + (end - begin) * (done + length) / max(descents, 1),
             )  # fmt: skip
+            done += length
         cuts = f" with {len(self.cuts.members)} cuts" if parts else ""
         self.how.append(f"Lagrangian bound{cuts} {self.bound:.10g}")
-        # what the multipliers hardly ever took is hardly ever part of a good set
-        likely = (self.shares > RARE) | self.best
-        self.pool = np.flatnonzero(self.choice.allowed & likely)
 
-    def stage(self, descents: int, pace: float, last_pace: float, begin: float, end: float) -> None:
+    def cut(self, part: int) -> None:
+        """Idle cuts go, fresh ones come."""
+        points = self.given.weights.size
+        busy = self.multipliers[points:] > IDLE
+        fresh = find_cuts(
+            self.cover, self.given.weights, self.shares, MOST_CUTS, self.clock.seed(part)
+        )
+        self.multipliers = np.concatenate([
+            self.multipliers[:points], self.multipliers[points:][busy],
+            np.zeros(len(fresh.members)),
+        ])  # fmt: skip
+        self.cuts = more_cuts(kept_cuts(self.cuts, busy), fresh)
+
+    def stage(self, descents: int, last_pace: float, begin: float, end: float) -> None:
         """Some steps of the subgradient from the best multipliers."""
         choice = self.choice
-        u, bound = self.multipliers.copy(), np.inf
+        problem = relaxed(self.cuts, self.given)
+        u = self.multipliers.astype(np.float32)
+        best, bound = u.copy(), np.inf
         chunks = max(1, descents // STAGE)
-        paces = pace * (last_pace / pace) ** (np.arange(chunks + 1) / chunks)
+        paces = PACE * (last_pace / PACE) ** (np.arange(chunks + 1) / chunks)
         for at in range(chunks if descents else 0):
             bound = descend(
-                descents // chunks, self.worth, u, self.multipliers, self.shares, bound, paces[at],
-                paces[at + 1], choice.fixed, choice.budget, choice.clique, self.cuts, self.given,
+                descents // chunks, self.worth, u, best, self.shares, bound, paces[at],
+                paces[at + 1], choice.fixed, choice.allowed, choice.cost, choice.budget,
+                choice.clique, problem,
             )  # fmt: skip
-            self.bound = min(self.bound, self.whole(bound))
+            self.multipliers = best.astype(np.float64)
+            self.bound = min(self.bound, self.whole(self.exact_bound()[0]))
             share = begin + (end - begin) * (at + 1) / chunks
             if self.clock.stop(share, self.worth, self.bound):
                 break
+
+    def exact_bound(self) -> tuple[float, Floats, Floats]:
+        """(bound of the multipliers, scores (m,), taken (m,)) in double precision."""
+        choice = self.choice
+        scores, taken = np.empty(choice.cost.size), np.empty(choice.cost.size)
+        bound = bound_at(
+            self.multipliers, scores, taken, choice.fixed, choice.budget, choice.clique,
+            self.cuts, self.given,
+        )  # fmt: skip
+        return bound, scores, taken
 
     def whole(self, bound: float) -> float:
         """A bound of whole numbers is a whole number."""
@@ -277,28 +365,21 @@ class _Search:
         given, choice = self.given, self.choice
         keep = choice.allowed.copy()
         if not choice.rivals.size and (choice.cost[choice.allowed] == 1).all():
-            scores, taken = np.empty(keep.size), np.empty(keep.size)
-            wanted = np.empty(given.weights.size)
-            bound = bound_at(
-                self.multipliers, scores, taken, wanted, choice.fixed, choice.budget,
-                choice.clique, self.cuts, given,
-            )  # fmt: skip
+            bound, scores, taken = self.exact_bound()
             inside = scores[choice.allowed & (taken > 0)]
             least = inside.min() if inside.size >= choice.budget and inside.size else 0.0
             keep &= bound - np.maximum(least - scores, 0) >= self.worth * (1 - 1e-9)
         columns = np.flatnonzero(keep | choice.fixed)
-        matrix = rows_of(given.demand_starts, given.candidates, keep.size)[:, columns]
+        matrix = rows_of(self.cover.demand_starts, self.cover.candidates, keep.size)[:, columns]
         if matrix.nnz > self.clock.effort.exact_pairs:
             return
         found, bound, proven = _model(given, choice, columns, matrix).solve(
             self.clock.effort.exact_seconds
         )
         if found is not None:
-            state = self.start()
-            for each in columns[found[-columns.size :] > 0.5]:
-                if not choice.fixed[each]:
-                    open_one(int(each), given, state)
-            self.keep(state)
+            opened = choice.fixed.copy()
+            opened[columns[found[-columns.size :] > 0.5]] = True
+            self.keep(float(state_of(opened, given).total[0]), opened)
         best = self.worth if proven else self.whole(-bound)
         self.bound = min(self.bound, max(best, self.worth))
         self.how.append(f"exact over {columns.size} candidates {self.worth:.10g}"

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from xinji.methods.siting.cover_bound import SMOOTHING, choose_by_score
+from xinji.methods.siting.cover_bound import choose_by_score
 from xinji.methods.siting.cover_search import (
     MOST_CLOSED,
     SLACK,
@@ -21,6 +21,9 @@ from xinji.methods.siting.cover_search import (
     Indices,
     Integers,
 )
+
+SMOOTHING = 0.005
+"""Of the shares, each round of the bound."""
 
 
 class Servers(NamedTuple):

@@ -81,8 +81,8 @@ def set_covering(
     merged = merge(cover)
     k, steps = merged.cover, np.array([1.0, 0.0])
     given = Instance(
-        k.starts, k.demands, k.demand_starts, k.candidates, merged.sums(weight), steps, steps,
-        price, choice.allowed, choice.rival_starts, choice.rivals,
+        *k.rows(), merged.sums(weight), steps, steps, price, choice.allowed,
+        choice.rival_starts, choice.rivals,
     )  # fmt: skip
     search = _Search(
         given=given, choice=choice, clock=clock, need=share * float(weight.sum()),
@@ -341,7 +341,9 @@ class _Search:
         given, choice = self.given, self.choice
         points, places = given.weights.size, given.cost.size
         columns = np.flatnonzero(choice.allowed | choice.fixed)
-        matrix = rows_of(given.demand_starts, given.candidates, places)[:, columns]
+        matrix = rows_of(
+            given.demand_starts.astype(np.int64), given.candidates.astype(np.int64), places
+        )[:, columns]
         if matrix.nnz > self.clock.effort.exact_pairs and self.best is not None:
             return
         extra = 0 if self.everyone else points
