@@ -35,23 +35,29 @@ def place_of(square):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
+def fill_place(path, vertical, at, model, station, receiver, ghz, tilts, widths, limits):
+    """Fill place `at` of path (2, count): gain in sight and not; vertical (sectors, count)."""
+    place = at + FIRST
+    # the square that has this exponent and these first bits
+    square = math.ldexp(1.0 + (place % STEPS) / STEPS, place // STEPS - 127)
+    distance = math.sqrt(square)
+    los, nlos = loss_pair(model, distance, station, receiver, ghz)
+    path[0, at] = 10.0 ** (-0.1 * los)
+    path[1, at] = 10.0 ** (-0.1 * nlos)
+    below = math.degrees(math.atan2(station - receiver, max(distance, 1e-3)))
+    for sector in range(len(tilts)):
+        if sector and tilts[sector] == tilts[sector - 1]:
+            vertical[sector, at] = vertical[sector - 1, at]
+        else:
+            down = cut_db(below - tilts[sector], widths, limits)
+            vertical[sector, at] = 10.0 ** (0.1 * down)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def distance_tables(path, vertical, count, model, station, receiver, ghz, tilts, widths, limits):
     """Fill path (2, count): gain in sight and not; vertical (sectors, count): of the cut."""
     for at in range(count):
-        place = at + FIRST
-        # the square that has this exponent and these first bits
-        square = math.ldexp(1.0 + (place % STEPS) / STEPS, place // STEPS - 127)
-        distance = math.sqrt(square)
-        los, nlos = loss_pair(model, distance, station, receiver, ghz)
-        path[0, at] = 10.0 ** (-0.1 * los)
-        path[1, at] = 10.0 ** (-0.1 * nlos)
-        below = math.degrees(math.atan2(station - receiver, max(distance, 1e-3)))
-        for sector in range(len(tilts)):
-            if sector and tilts[sector] == tilts[sector - 1]:
-                vertical[sector, at] = vertical[sector - 1, at]
-            else:
-                down = cut_db(below - tilts[sector], widths, limits)
-                vertical[sector, at] = 10.0 ** (0.1 * down)
+        fill_place(path, vertical, at, model, station, receiver, ghz, tilts, widths, limits)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
