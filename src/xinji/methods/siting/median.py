@@ -28,13 +28,13 @@ from xinji.methods.siting.server_search import (
 )
 
 CHUNK = 500
-HOT, COLD, HURRY = 0.03, 0.001, 0.15
+HOT, COLD, HURRY = 0.05, 0.004, 0.3
 PACE, LAST_PACE = 1.5, 0.01
-PER_FACILITY = 80
+PER_FACILITY = 200
 """Rounds for each facility to open; few facilities are soon tried in every place."""
 EARLY = 0.15
 """Share of the rounds before the bound."""
-DEFAULT = Effort(rounds=6_000, descents=500, exact_pairs=4_000)
+DEFAULT = Effort(rounds=15_000, descents=500, exact_pairs=4_000)
 
 
 def p_median(
@@ -56,7 +56,7 @@ def p_median(
         choose: open at most so many new facilities; or `budget` with `costs`.
         weights: shape (n,), 1 by default.
         budget, costs, existing, forbidden, conflicts: as in `maximal_covering`.
-        effort: how much work; `rounds` at most 80 per facility.
+        effort: how much work; `rounds` at most 200 per facility.
 
     Raises ValueError: an argument breaks its rule; or no facility can be open.
     """
@@ -163,11 +163,11 @@ def _dense(gains: Floats, choice: Choice) -> Servers:
     points, places = gains.shape
     order = np.argsort(-gains, axis=1, kind="stable").astype(np.int32)
     return Servers(
-        np.arange(places + 1, dtype=np.int64) * points,
-        np.tile(np.arange(points, dtype=np.int32), places),
+        np.arange(places + 1, dtype=np.uint32) * points,
+        np.tile(np.arange(points, dtype=np.uint32), places),
         gains.T.ravel(),
-        np.arange(points + 1, dtype=np.int64) * places,
-        order.ravel(),
+        np.arange(points + 1, dtype=np.uint32) * places,
+        order.ravel().astype(np.uint32),
         np.take_along_axis(gains, order, 1).ravel(),
         choice.cost, choice.allowed, choice.rival_starts, choice.rivals,
     )  # fmt: skip
@@ -178,8 +178,8 @@ def _sparse(worth: Any, choice: Choice) -> Servers:
     row = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
     order = np.lexsort((-rows.data, row))
     return Servers(
-        worth.indptr.astype(np.int64), worth.indices.astype(np.int32), worth.data,
-        rows.indptr.astype(np.int64), rows.indices[order].astype(np.int32), rows.data[order],
+        worth.indptr.astype(np.uint32), worth.indices.astype(np.uint32), worth.data,
+        rows.indptr.astype(np.uint32), rows.indices[order].astype(np.uint32), rows.data[order],
         choice.cost, choice.allowed, choice.rival_starts, choice.rivals,
     )  # fmt: skip
 
@@ -306,7 +306,11 @@ class _Search:
             keep &= bound - np.maximum(least - scores, 0) >= self.worth * (1 - 1e-9)
         columns = np.flatnonzero(keep | choice.fixed)
         matrix = sparse.csr_array(
-            (given.ranked_gains, given.ranked, given.ranked_starts),
+            (
+                given.ranked_gains,
+                given.ranked.astype(np.int64),
+                given.ranked_starts.astype(np.int64),
+            ),
             shape=(self.multipliers.size, keep.size),
         )[:, columns].tocoo()
         if matrix.nnz > self.clock.effort.exact_pairs:

@@ -20,6 +20,7 @@ from xinji.methods.siting.cover_search import (
     Floats,
     Indices,
     Integers,
+    Unsigned,
 )
 
 SMOOTHING = 0.005
@@ -35,11 +36,11 @@ class Servers(NamedTuple):
         cost, allowed, rival_starts, rivals: as in `cover_search.Instance`.
     """
 
-    starts: Integers
-    points: Indices
+    starts: Unsigned
+    points: Unsigned
     gains: Floats
-    ranked_starts: Integers
-    ranked: Indices
+    ranked_starts: Unsigned
+    ranked: Unsigned
     ranked_gains: Floats
     cost: Floats
     allowed: Booleans
