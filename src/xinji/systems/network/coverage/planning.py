@@ -1,13 +1,15 @@
 """Where the next sites go: candidates, what each would cover of what is missing, the choice.
 
 A cell counts as covered by a candidate that gives it enough signal against the noise and what the
-other sites send there now. That is a covering problem; `xinji.methods.siting` solves it with a
-bound. New sites disturb each other as well, which no covering problem knows, so the chosen ones are
-put into the map and coverage is computed anew.
+other sites send there now: `xinji.methods.radio.candidate_sweep` says which, exactly and for every
+candidate. That is a covering problem; `xinji.methods.siting` solves it with a bound. New sites
+disturb each other and what was covered before as well, which no covering problem knows, so the
+chosen ones are put into the map, coverage is computed anew, and what became of the promise is told.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +20,8 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from xinji.methods.radio.coverage_map import Network, Radio, site_power
+from xinji.methods.radio.antenna import ELEMENT
+from xinji.methods.radio.candidate_sweep import Demand, Places, points_covered
 from xinji.methods.radio.path_loss import UMA, UMI
 from xinji.methods.siting.answer import Effort, Siting
 from xinji.methods.siting.cover import cover_of
@@ -34,9 +37,16 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 LAYERS = ("poles", "rooftops", "indoor")
+SHORT = {"roofs": "rooftops"}
+"""Other names that are understood."""
 AZIMUTHS = (0.0, 120.0, 240.0)
 MOST_CANDIDATES = 20_000
 MOST_CHOSEN = 2_000
+
+EASY_PAIRS = 400_000
+"""Pairs of a candidate and a place up to which the search has all its rounds."""
+LOOKED, SEARCHED, DONE = 300, 700, 1000
+"""Progress when it is known who covers what, when the sites are chosen, and at the end."""
 
 Progress = Callable[[int, int], None]
 
@@ -72,8 +82,13 @@ class Plan:
     Attributes:
         chosen: numbers of the candidates, the most useful first.
         siting: objective, bound, gap, gains.
+        lines: of sight that were followed to know who covers what.
         before, after: share of the open ground covered, by operator.
-        roads_before, roads_after: the same for road metres.
+        rsrp_before, rsrp_after, sinr_before, sinr_after: share of it that reaches one threshold.
+        roads_before, roads_after: the same as `before` and `after` for road metres.
+        kept: weight of the demand that is covered in the map with the new sites, of `demand`;
+            the objective is what it would be if they did not disturb each other.
+        lost: weight of what was covered before, by the same measure, and is not after.
         indoor_before, indoor_after: buildings reached or with a system of their own.
         demand: weight of all that is not covered now.
         changes: the new outdoor stations, for a scenario, by operator.
@@ -83,12 +98,19 @@ class Plan:
     chosen: Integers
     siting: Siting
     demand: float
+    lines: int
     before: dict[str, float]
     after: dict[str, float]
+    rsrp_before: dict[str, float]
+    rsrp_after: dict[str, float]
+    sinr_before: dict[str, float]
+    sinr_after: dict[str, float]
     roads_before: dict[str, float]
     roads_after: dict[str, float]
     indoor_before: float
     indoor_after: float
+    kept: float
+    lost: float
     changes: dict[str, tuple[AddStation, ...]]
 
 
@@ -102,7 +124,7 @@ def candidates_of(
     """Places of the wanted layers.
 
     Args:
-        layers: of `LAYERS`.
+        layers: of `LAYERS` or `SHORT`.
         poles: id, longitude, latitude of the poles that could carry a station.
         indoor_systems: longitude and latitude of buildings that have indoor distribution already.
 
@@ -112,7 +134,7 @@ def candidates_of(
     parts: list[tuple[str, Any, Floats, Floats, Floats, Integers]] = []
     outlines = scene.outlines
     x, y = scene.footprints.x, scene.footprints.y
-    for layer in dict.fromkeys(layers):
+    for layer in dict.fromkeys(SHORT.get(each, each) for each in layers):
         if layer not in LAYERS:
             raise ValueError(f"candidates: {layer!r} is not one of {', '.join(LAYERS)}")
         site = parameters.candidates[layer]
@@ -180,8 +202,8 @@ def plan(
         count: how many, or
         budget: what they may cost together.
         indoor_systems: as in `candidates_of`.
-        effort: of the search.
-        progress: told after every few candidates; it may raise to end the work.
+        effort: of the search; above `EASY_PAIRS` it has fewer rounds, to stay within seconds.
+        progress: told of the whole work; it may raise to end it.
 
     Raises:
         ValueError: count or budget out of range; nothing is missing.
@@ -190,13 +212,16 @@ def plan(
         raise ValueError("operators: at least one is asked for")
     if count is not None and not 1 <= count <= MOST_CHOSEN:
         raise ValueError(f"count: from 1 to {MOST_CHOSEN:,}")
+    tell = progress or _silent
     scene, parameters = predictions[0].scene, predictions[0].parameters
     inside = np.any([buildings_covered(each) for each in predictions], axis=0)
     inside |= _equipped(scene, indoor_systems)
     weights, missing = _demand(predictions, inside)
     if not weights.sum() > 0:
         raise ValueError("nothing is missing: every place is covered already")
-    matrix = _who_covers_what(predictions, candidates, missing, progress)
+    matrix, lines = _who_covers_what(
+        predictions, candidates, missing, lambda done, of: tell(LOOKED * done // max(of, 1), DONE)
+    )
     siting = maximal_covering(
         cover_of(matrix),
         weights,
@@ -204,7 +229,7 @@ def plan(
         budget=budget,
         costs=candidates.cost if budget is not None else None,
         conflicts=_too_near(candidates, scene, parameters.planning.spacing_m),
-        effort=effort,
+        effort=_effort(effort or Effort(), matrix.nnz, tell),
     )
     changes = {
         each.operator: tuple(
@@ -214,29 +239,86 @@ def plan(
         )
         for each in predictions
     }
-    after = []
+    after, applied = [], 0
     for each in predictions:
         moved = each
         for change in changes[each.operator]:
-            moved = apply(moved, change)
+            moved, applied = apply(moved, change), applied + 1
+            share = applied * (DONE - SEARCHED) // (len(siting.chosen) * len(predictions))
+            tell(SEARCHED + share, DONE)
         after.append(moved)
+    indoors = candidates.building[siting.chosen[candidates.layer[siting.chosen] == "indoor"]]
     equipped = inside | np.any([buildings_covered(each) for each in after], axis=0)
-    equipped[candidates.building[siting.chosen[candidates.layer[siting.chosen] == "indoor"]]] = True
+    equipped[indoors] = True
     first = {each.operator: shares(each)[""] for each in predictions}
     last = {each.operator: shares(each)[""] for each in after}
+    kept, lost = _judged(predictions, after, inside, equipped)
     return Plan(
         candidates=candidates,
         chosen=siting.chosen,
         siting=siting,
         demand=float(weights.sum()),
+        lines=lines,
         before={name: share.outdoor or 0.0 for name, share in first.items()},
         after={name: share.outdoor or 0.0 for name, share in last.items()},
+        rsrp_before={each.operator: _reaching(each, "rsrp") for each in predictions},
+        rsrp_after={each.operator: _reaching(each, "rsrp") for each in after},
+        sinr_before={each.operator: _reaching(each, "sinr") for each in predictions},
+        sinr_after={each.operator: _reaching(each, "sinr") for each in after},
         roads_before={name: share.road or 0.0 for name, share in first.items()},
         roads_after={name: share.road or 0.0 for name, share in last.items()},
         indoor_before=float(inside.mean()) if len(inside) else 0.0,
         indoor_after=float(equipped.mean()) if len(equipped) else 0.0,
+        kept=kept,
+        lost=lost,
         changes=changes,
     )
+
+
+def _silent(_done: int, _of: int) -> None:
+    """Nobody listens."""
+
+
+def _effort(effort: Effort, pairs: int, tell: Progress) -> Effort:
+    """The effort for so many pairs, with progress told as a part of the whole."""
+    share = min(1.0, EASY_PAIRS / max(pairs, 1))
+
+    def told(part: float, objective: float, bound: float) -> bool:
+        tell(LOOKED + round((SEARCHED - LOOKED) * part), DONE)
+        return effort.progress is not None and effort.progress(part, objective, bound)
+
+    return dataclasses.replace(
+        effort,
+        rounds=round(effort.rounds * share),
+        descents=round(effort.descents * share),
+        progress=told,
+    )
+
+
+def _reaching(prediction: Prediction, name: str) -> float:
+    """Share of the open ground where one of `rsrp` and `sinr` reaches its threshold."""
+    limit = prediction.parameters.covered
+    values = getattr(prediction, name)[prediction.scene.open_cells]
+    least = limit.rsrp_dbm if name == "rsrp" else limit.sinr_db
+    return float((values >= least).mean()) if values.size else 0.0
+
+
+def _judged(
+    before: Sequence[Prediction],
+    after: Sequence[Prediction],
+    inside: npt.NDArray[np.bool_],
+    equipped: npt.NDArray[np.bool_],
+) -> tuple[float, float]:
+    """(weight gained, weight lost) between two states of the network, indoors included."""
+    worth = _worth(before[0])
+    building = before[0].parameters.planning.building_weight
+    kept = building * float((equipped & ~inside).sum())
+    lost = building * float((inside & ~equipped).sum())
+    for old, new in zip(before, after, strict=True):
+        had, has = old.covered.ravel(), new.covered.ravel()
+        kept += float(worth[has & ~had].sum())
+        lost += float(worth[had & ~has].sum())
+    return kept, lost
 
 
 def _demand(
@@ -247,10 +329,8 @@ def _demand(
     Points are the cells that an operator does not cover, operator after operator, then the
     buildings that none reaches.
     """
-    scene, planning = predictions[0].scene, predictions[0].parameters.planning
-    area = scene.grid.cell**2 / 100.0
-    each_cell = np.where(scene.open_cells, planning.open_weight * area, 0.0).ravel()
-    np.add.at(each_cell, scene.road_cells, planning.road_weight * scene.grid.cell / 10.0)
+    planning = predictions[0].parameters.planning
+    each_cell = _worth(predictions[0])
     weights, numbers, begin = [], [], 0
     for prediction in predictions:
         open_ = (each_cell > 0) & ~prediction.covered.ravel()
@@ -266,45 +346,45 @@ def _demand(
     return np.concatenate(weights), numbers
 
 
+def _worth(prediction: Prediction) -> Floats:
+    """(cells) weight of each: open ground and road metres."""
+    scene, planning = prediction.scene, prediction.parameters.planning
+    area = scene.grid.cell**2 / 100.0
+    found = np.where(scene.open_cells, planning.open_weight * area, 0.0).ravel()
+    np.add.at(found, scene.road_cells, planning.road_weight * scene.grid.cell / 10.0)
+    return np.asarray(found, np.float64)
+
+
 def _who_covers_what(
     predictions: Sequence[Prediction],
     candidates: Candidates,
     missing: list[Integers],
-    progress: Progress | None,
-) -> Any:
-    """Sparse (points, candidates): 1 where a candidate would cover a point."""
+    progress: Progress,
+) -> tuple[Any, int]:
+    """Sparse (points, candidates): 1 where a candidate would cover a point; lines followed."""
     scene, parameters = predictions[0].scene, predictions[0].parameters
+    limit, cells, needs = parameters.covered, [], []
+    for prediction, number in zip(predictions, missing[:-1], strict=True):
+        # the numbers of an operator's points ascend with the cells
+        own = np.flatnonzero(number >= 0)
+        others = _disturbance(prediction, parameters)[own]
+        cells.append(own)
+        needs.append(np.maximum(10 ** (limit.rsrp_dbm / 10), 10 ** (limit.sinr_db / 10) * others))
+    outdoor = np.flatnonzero(candidates.layer != "indoor")
+    found = points_covered(
+        _places(scene, candidates, outdoor, parameters),
+        Demand(cell=np.concatenate(cells), need=np.concatenate(needs)),
+        scene.footprints,
+        scene.grid,
+        progress=progress,
+    )
+    indoor = np.flatnonzero(candidates.layer == "indoor")
+    dark = missing[-1][candidates.building[indoor]]
+    rows = np.concatenate([found.points, dark[dark >= 0]])
+    columns = np.concatenate([np.repeat(outdoor, np.diff(found.starts)), indoor[dark >= 0]])
     points = 1 + max((int(each.max(initial=-1)) for each in missing), default=-1)
-    limit = parameters.covered
-    disturbance = [_disturbance(each, parameters) for each in predictions]
-    rows: list[Integers] = []
-    columns: list[Integers] = []
-    for at in range(len(candidates)):
-        if progress is not None and at % 20 == 0:
-            progress(at, len(candidates))
-        if candidates.layer[at] == "indoor":
-            building = missing[-1][candidates.building[at]]
-            found = [np.array([building])] if building >= 0 else []
-        else:
-            cells, power = _signal(scene, candidates, at, parameters)
-            strong = power >= 10 ** (limit.rsrp_dbm / 10)
-            cells, power = cells[strong], power[strong]
-            found = []
-            for number, others in zip(missing[:-1], disturbance, strict=True):
-                served = number[cells]
-                clear = power >= 10 ** (limit.sinr_db / 10) * others[cells]
-                found.append(served[(served >= 0) & clear])
-        for part in found:
-            rows.append(part)
-            columns.append(np.full(len(part), at))
-    return sparse.csc_array(
-        (
-            np.ones(sum(map(len, rows))),
-            (np.concatenate(rows or [np.empty(0, np.int64)]),
-             np.concatenate(columns or [np.empty(0, np.int64)])),
-        ),
-        shape=(points, len(candidates)),
-    )  # fmt: skip
+    matrix = sparse.csc_array((np.ones(len(rows)), (rows, columns)), (points, len(candidates)))
+    return matrix, int(found.lines.sum())
 
 
 def _disturbance(prediction: Prediction, parameters: Parameters) -> Floats:
@@ -317,35 +397,31 @@ def _disturbance(prediction: Prediction, parameters: Parameters) -> Floats:
     return np.asarray(near.map.total.ravel() + noise)
 
 
-def _signal(
-    scene: Scene, candidates: Candidates, at: int, parameters: Parameters
-) -> tuple[Integers, Floats]:
-    """Flat cells within reach of a candidate and the mW of its strongest sector there."""
-    site = parameters.candidates[str(candidates.layer[at])]
-    x, y = scene.plane.metres(candidates.longitude[at], candidates.latitude[at])
-    radio = Radio(
-        ghz=site.frequency_ghz,
-        receiver=parameters.receiver.height_m,
-        radius=site.reach_m,
-        noise_figure_db=parameters.receiver.noise_figure_db,
-    )
-    sectors = len(AZIMUTHS)
-    network = Network(
-        x=np.array([float(x)]),
-        y=np.array([float(y)]),
-        height=np.array([float(candidates.height_m[at])]),
-        model=np.array([UMI if site.type == "pole" else UMA], np.int32),
-        site=np.zeros(sectors, np.int32),
+def _places(
+    scene: Scene, candidates: Candidates, outdoor: Integers, parameters: Parameters
+) -> Places:
+    """The outdoor candidates as they would send."""
+    layers = candidates.layer[outdoor]
+    site = {name: parameters.candidates[name] for name in dict.fromkeys(layers.tolist())}
+
+    def of(value: Callable[[NewSite], float]) -> Floats:
+        each = {name: value(one) for name, one in site.items()}
+        return np.array([each[name] for name in layers], np.float64)
+
+    x, y = scene.plane.metres(candidates.longitude[outdoor], candidates.latitude[outdoor])
+    return Places(
+        x=np.asarray(x, np.float64),
+        y=np.asarray(y, np.float64),
+        height=candidates.height_m[outdoor],
+        model=of(lambda one: UMI if one.type == "pole" else UMA).astype(np.int32),
+        ghz=of(lambda one: one.frequency_ghz),
+        radius=of(lambda one: one.reach_m),
+        tilt=of(lambda one: one.tilt_deg),
+        power_dbm=of(lambda one: one.eirp_dbm - ELEMENT.gain_dbi),
         azimuth=np.array(AZIMUTHS),
-        tilt=np.full(sectors, site.tilt_deg),
-        power_dbm=np.full(sectors, site.eirp_dbm - radio.antenna.gain_dbi),
-        load=np.ones(sectors),
+        receiver=parameters.receiver.height_m,
+        antenna=ELEMENT,
     )
-    within, power = site_power(network, scene.footprints, scene.grid, radio, 0)
-    row, column, end_row, end_column = within
-    numbers = np.arange(row, end_row)[:, None] * scene.grid.columns + np.arange(column, end_column)
-    seen = power > 0
-    return numbers[seen], power[seen].astype(np.float64)
 
 
 def _too_near(candidates: Candidates, scene: Scene, spacing: float) -> Any:
@@ -397,8 +473,15 @@ def plan_item(found: Plan) -> dict[str, Any]:
         "demand": round(found.demand, 3),
         "candidates": len(candidates),
         "cost": round(float(candidates.cost[found.chosen].sum()), 3),
+        "lines_of_sight": found.lines,
+        "kept": round(found.kept, 3),
+        "lost": round(found.lost, 3),
         "coverage_before": percent(found.before),
         "coverage_after": percent(found.after),
+        "rsrp_before": percent(found.rsrp_before),
+        "rsrp_after": percent(found.rsrp_after),
+        "sinr_before": percent(found.sinr_before),
+        "sinr_after": percent(found.sinr_after),
         "roads_before": percent(found.roads_before),
         "roads_after": percent(found.roads_after),
         "indoor_before": round(100 * found.indoor_before, 3),

@@ -19,6 +19,7 @@ from xinji.systems.network.coverage.api.maps import computed, coverage
 from xinji.systems.network.coverage.planning import (
     LAYERS,
     MOST_CHOSEN,
+    SHORT,
     candidates_of,
     plan,
     plan_item,
@@ -57,7 +58,7 @@ def plan_start(call: Call) -> dict[str, Any]:
             rule = ", ".join(sorted(maps.predictions))
             raise Problem(422, "Bad body", field="operators", rule=rule)
     for layer in given.candidates:
-        if layer not in LAYERS:
+        if layer not in LAYERS and layer not in SHORT:
             raise Problem(422, "Bad body", field="candidates", rule=", ".join(LAYERS))
 
     def work(job: Job) -> dict[str, Any]:
@@ -74,17 +75,13 @@ def plan_start(call: Call) -> dict[str, Any]:
             given.candidates, maps.scene, parameters, places.poles, places.indoor
         )
 
-        def search(share: float, _objective: float, _bound: float) -> bool:
-            job.progress(round(1000 * share), 1000)
-            return False
-
         found = plan(
             predictions,
             candidates,
             count=given.count,
             budget=given.budget,
             indoor_systems=places.indoor,
-            effort=Effort(rounds=given.rounds, seed=given.seed, progress=search),
+            effort=Effort(rounds=given.rounds, seed=given.seed),
             progress=job.progress,
         )
         edits = [
