@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from argon2 import PasswordHasher, extract_parameters
+from argon2.exceptions import VerifyMismatchError
 
 from xinji.access.audit import Audit
 from xinji.access.identity import (
@@ -21,6 +22,7 @@ from xinji.access.identity import (
     PolicyError,
     Role,
     SignInError,
+    decoy,
 )
 from xinji.store.database import Database
 from xinji.store.schema import audit, tokens, users
@@ -252,6 +254,25 @@ def test_the_first_start_makes_one_administrator_who_must_change_the_password(
     assert (cost.memory_cost, cost.time_cost) >= (19_456, 2), "at least what OWASP asks"
     identity.change_password("admin", password, PASSWORD)
     assert not identity.sign_in("admin", PASSWORD)[1].must_change_password
+    database.close()
+
+
+def test_what_unknown_names_are_checked_against_costs_as_much_as_a_real_hash(
+    tmp_path: Path,
+) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'registry.sqlite3'}")
+    identity = Identity(database, Audit(database, tmp_path / "checkpoints.jsonl"))
+    identity.first_start()
+    with database.reading() as connection:
+        real = connection.execute(sa.select(users.c.password_hash)).scalar_one()
+    assert extract_parameters(identity._decoy) == extract_parameters(real)
+    assert len(identity._decoy) == len(real)
+    other = PasswordHasher(time_cost=2, memory_cost=128, parallelism=2, hash_len=24, salt_len=8)
+    assert extract_parameters(decoy(other)) == extract_parameters(other.hash("x"))
+    with pytest.raises(VerifyMismatchError):  # computed to the end, and no password's
+        identity._hasher.verify(identity._decoy, PASSWORD)
+    with pytest.raises(SignInError, match="wrong name or password"):
+        identity.sign_in("nobody", PASSWORD)
     database.close()
 
 

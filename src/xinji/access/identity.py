@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import secrets
 import time
@@ -13,6 +14,7 @@ import msgspec
 import sqlalchemy as sa
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from argon2.low_level import ARGON2_VERSION
 
 from xinji.access.audit import Audit
 from xinji.store.database import Database
@@ -86,6 +88,19 @@ def hashed(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+def decoy(hasher: PasswordHasher) -> str:
+    """What looks like a password's hash by `hasher`, costs as much to verify, and is none's.
+
+    Salt and hash are drawn, not computed: making one costs nothing.
+    """
+    salt, drawn = (
+        base64.b64encode(secrets.token_bytes(size)).decode().rstrip("=")
+        for size in (hasher.salt_len, hasher.hash_len)
+    )
+    cost = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    return f"$argon2id$v={ARGON2_VERSION}${cost}${salt}${drawn}"
+
+
 class Identity:
     """Accounts and tokens.
 
@@ -104,7 +119,7 @@ class Identity:
         sa.event.listen(database.writer, "after_cursor_execute", self._notice)
         sa.event.listen(database.writer, "begin", self._settle)
         # Spent on unknown names, so that a name's existence does not show in the time taken.
-        self._decoy = self._hasher.hash(secrets.token_urlsafe())
+        self._decoy = decoy(self._hasher)
 
     def first_start(self) -> str | None:
         """Make the account `admin` in a house without people; returns its one-time password."""
