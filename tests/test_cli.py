@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.process import Served
+from xinji.cli import main
+from xinji.cli.plan import _print_card
 
 THINGS = """id,kind,name,longitude,latitude,site
 a:1,environment-station,甲站,121.40,31.21,roof
@@ -78,6 +80,79 @@ def test_a_figure_nobody_computes_says_so_and_an_unknown_one_is_an_error(folder:
     assert "nothing" in unknown.stderr
 
 
+def test_a_card_without_a_value_says_no_data_and_why(folder: Path) -> None:
+    nobody = xinji("plan", "--data", str(folder), "--lineage", "platforms.services.online_share")
+    assert "no data (no system computes this figure yet), required" in nobody.stdout
+    empty = xinji("plan", "--data", str(folder), "--lineage", "network.coverage.outdoor_5g_share")
+    assert "no data (no rows behind it), required" in empty.stdout
+    assert re.search(r"\d{4}-\d\d-\d\d  no data  required \d", empty.stdout)
+    early = xinji("plan", "--data", str(folder), "--as-of", "2015-01-01",
+                  "--lineage", "network.coverage.outdoor_5g_share")  # fmt: skip
+    assert "required nothing yet" in early.stdout
+    for shown in (nobody, empty, early):
+        assert "None" not in shown.stdout
+
+
+def test_a_card_tells_the_fault_of_its_figure(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = {
+        "title": {"zh": "甲", "en": "A"}, "id": "a", "clause": "1", "promise": {"zh": "乙"},
+        "op": ">=", "target": 1.0, "unit": "%", "due": "2025-12-31", "required_today": 1.0,
+        "value": None, "status": "no data", "source": None, "fault": "no such column\n  line 2",
+        "sql": "select 1",
+        "lineage": {"tables": ["things"], "value_columns": [], "filter_columns": []},
+        "rows": {"columns": ["id", "area"], "rows": [["a:1", None]], "total": 1},
+        "history": {"date": ["2025-01-01"], "value": [None], "required": [None]},
+    }  # fmt: skip
+    _print_card(answer)
+    shown = capsys.readouterr().out
+    assert "no data (no such column), required 1.0\n" in shown
+    assert "a:1 | -" in shown
+    assert "2025-01-01  no data  required nothing yet" in shown
+    _print_card(answer | {"fault": ""})
+    assert "today     no data, required 1.0\n" in capsys.readouterr().out
+
+
+READERS = {
+    "plan": ["plan"],
+    "lineage": ["plan", "--lineage", "terminals.charging.taxi_stations"],
+    "report": ["operations", "report"],
+    "export": ["things", "export", "things", "things.csv"],
+    "audit": ["audit", "verify"],
+    "doctor": ["doctor"],
+    "compute": ["coverage", "compute"],
+    "sites": ["coverage", "plan", "--count", "1"],
+    "calibrate": ["coverage", "calibrate", "--simulate"],
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_command_that_reads_refuses_a_folder_that_is_not_there_and_makes_none(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([*READERS[name], "--data", "data"]) == 1
+    said = capsys.readouterr()
+    assert said.err == "xinji: data: does not exist; name a data folder with --data\n"
+    assert not said.out
+    (tmp_path / "file").write_text("")
+    assert main([*READERS[name], "--data", "file"]) == 1
+    assert "file: is not a folder" in capsys.readouterr().err
+    if name != "doctor":
+        (tmp_path / "empty").mkdir()
+        assert main([*READERS[name], "--data", "empty"]) == 1
+        assert "empty: holds no house; name a data folder" in capsys.readouterr().err
+        assert not list((tmp_path / "empty").iterdir())
+    assert {path.name for path in tmp_path.iterdir()} <= {"file", "empty"}
+
+
+def test_a_dry_run_makes_no_folder(tmp_path: Path) -> None:
+    file = tmp_path / "things.csv"
+    file.write_text(THINGS)
+    done = xinji("things", "import", str(file), "--data", str(tmp_path / "data"))
+    assert json.loads(done.stdout)["created"] == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["things.csv"]
+
+
 @pytest.mark.parametrize("form", ["csv", "parquet", "arrow"])
 def test_export(folder: Path, tmp_path: Path, form: str) -> None:
     file = tmp_path / f"things.{form}"
@@ -133,6 +208,16 @@ def test_doctor(tmp_path: Path) -> None:
     found = xinji("doctor", "--data", str(tmp_path))
     assert "SM3" in found.stdout
     assert "synced writes" in found.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_doctor_checks_the_machine_before_there_is_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    main(["doctor"])
+    assert "synced writes" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xinji.access.audit import verify
+from xinji.cli.data_folder import REGISTRY, house_in
 from xinji.store.database import Database
 from xinji.store.folder import Folder, FolderError
 
@@ -24,9 +25,7 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit status 0 when whole, 3 when not. Reads beside a running process too."""
-    path = arguments.data / "registry.sqlite3"
-    if not path.exists():
-        raise FolderError(f"{path}: does not exist")
+    path = house_in(arguments.data) / REGISTRY
     # Not to own the folder is fine: reading does not need it.
     folder = None
     with suppress(FolderError):

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from xinji.cli import coverage_calibrate
+from xinji.cli.data_folder import house_in
 from xinji.cli.server import Options, open_house
 from xinji.district.geography import load_district
 from xinji.district.radio.buildings import simulate_buildings
@@ -105,7 +106,7 @@ def given(arguments: argparse.Namespace, asof: int | None = None) -> Given:
     path = arguments.parameters
     parameters = read_parameters(path) if path else own_parameters()
     if arguments.data is not None:
-        site = open_house(Options(data=arguments.data))
+        site = open_house(Options(data=house_in(arguments.data)))
         try:
             sectors = read_sectors(site.house.database, asof)
             outlines = read_buildings(site.house.database)

@@ -15,22 +15,28 @@ from typing import Any
 
 import duckdb
 
+from xinji.cli.data_folder import existing
 from xinji.web.app import PAGE
 
 LEAST_FREE_GB = 2.0
 LEAST_FILES = 4_096
+DEFAULT = Path("data")
 
 
 def add(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("doctor", help="check this machine and the data folder")
-    parser.add_argument("--data", type=Path, default=Path("data"))
+    parser.add_argument(
+        "--data", type=Path, help="whose disk to check; default: data, or the folder here"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print one line a check; exit status 1 when one fails."""
+    # The disk that is measured must be the one that was asked about.
+    data = existing(arguments.data) if arguments.data else DEFAULT if DEFAULT.is_dir() else Path()
     failed = 0
-    for name, good, word in _checks(arguments.data):
+    for name, good, word in _checks(data):
         print(f"{'ok  ' if good else 'FAIL'} {name}: {word}")
         failed += not good
     return 1 if failed else 0
@@ -46,10 +52,9 @@ def _checks(data: Path) -> Iterator[tuple[str, bool, str]]:
     yield "page", (PAGE / "index.html").is_file(), "built" if PAGE.is_dir() else "run `make ui`"
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     yield "open files", hard >= LEAST_FILES, f"{soft} now, {hard} allowed, {LEAST_FILES} wanted"
-    near = data if data.exists() else Path()
-    free = shutil.disk_usage(near).free / 1e9
+    free = shutil.disk_usage(data).free / 1e9
     yield "free space", free >= LEAST_FREE_GB, f"{free:.1f} GB, {LEAST_FREE_GB} GB wanted"
-    rate = _syncs(near)
+    rate = _syncs(data)
     yield "disk", rate >= 50, f"{rate:.0f} synced writes per second, 50 wanted"
 
 

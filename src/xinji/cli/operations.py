@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from xinji.cli.data_folder import house_in
 from xinji.cli.demo import STREET_FILE
 from xinji.cli.remote import remote
 from xinji.cli.server import Options, open_house
@@ -28,10 +29,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the report of a stopped folder, or of a running house through it."""
     path = arguments.truth or arguments.data / STREET_FILE
     lines = path.read_bytes() if path.exists() else None
+    data = house_in(arguments.data)
     try:
-        site = open_house(Options(data=arguments.data))
+        site = open_house(Options(data=data))
     except FolderError:
-        running = remote(arguments.data)
+        running = remote(data)
         if running is None:
             raise
         if lines is None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from xinji.cli.data_folder import house_in
 from xinji.cli.remote import Remote, remote
 from xinji.cli.server import Options, open_house
 from xinji.plan.board import Board, Line, board, card, today
@@ -31,11 +32,12 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the board or a card. Works on a stopped folder, and on a running one through it."""
     day = arguments.as_of or today()
+    data = house_in(arguments.data)
     answer: Any
     try:
-        site = open_house(Options(data=arguments.data, plan=arguments.plan))
+        site = open_house(Options(data=data, plan=arguments.plan))
     except FolderError:
-        running = remote(arguments.data)
+        running = remote(data)
         if running is None:
             raise
         answer = _ask(running, arguments.lineage, day)
@@ -101,10 +103,14 @@ def _print_card(answer: dict[str, Any]) -> None:
     print(f"{answer['title']['zh']}  {answer['title']['en']}  ({answer['id']})")
     print(f"clause    {answer['clause']}\npromise   {answer['promise']['zh']}")
     print(f"target    {answer['op']} {answer['target']} {answer['unit']} by {answer['due']}")
-    print(f"today     value {answer['value']}, required {answer['required_today']}: "
-          f"{answer['status']} ({answer['source']})")  # fmt: skip
+    asked = f"required {_asked(answer['required_today'])}"
+    if answer["value"] is None:
+        reason = _reason(answer)
+        print(f"today     no data{f' ({reason})' if reason else ''}, {asked}")
+    else:
+        source = answer["source"] or "source unknown"
+        print(f"today     value {answer['value']}, {asked}: {answer['status']} ({source})")
     if not answer["sql"]:
-        print("no system computes this figure yet: no data")
         return
     lineage = answer["lineage"]
     print(f"tables    {', '.join(lineage['tables'])}")
@@ -117,10 +123,25 @@ def _print_card(answer: dict[str, Any]) -> None:
     print(f"rows      {len(rows['rows'])} of {rows['total']}")
     print("    " + " | ".join(rows["columns"]))
     for row in rows["rows"][:20]:
-        print("    " + " | ".join(str(cell) for cell in row))
+        print("    " + " | ".join("-" if cell is None else str(cell) for cell in row))
     print("history")
     history = answer["history"]
     for day, value, wanted in zip(
         history["date"], history["value"], history["required"], strict=True
     ):
-        print(f"    {day}  {value}  required {wanted}")
+        print(f"    {day}  {'no data' if value is None else value}  required {_asked(wanted)}")
+
+
+def _asked(required: float | None) -> str:
+    return "nothing yet" if required is None else str(required)
+
+
+def _reason(answer: dict[str, Any]) -> str:
+    """Why a figure has no value, as far as that is known; "" when it is not."""
+    if not answer["sql"]:
+        return "no system computes this figure yet"
+    rows = answer["rows"]
+    fault = answer["fault"] or (rows["rows"][0][0] if rows["columns"] == ["fault"] else "")
+    if fault:
+        return str(fault).splitlines()[0]
+    return "" if rows["total"] else "no rows behind it"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from xinji.cli.data_folder import holds_house, house_in
 from xinji.cli.remote import remote
 from xinji.cli.server import Options, open_house
 from xinji.methods.geodesy import DATUMS
@@ -48,7 +51,16 @@ def _import(arguments: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 1
-    house = open_house(Options(data=arguments.data)).house
+    with ExitStack() as stack:
+        data = arguments.data
+        if not arguments.apply and not holds_house(data):
+            # A dry run makes nothing: the rows are checked against a house that is thrown away.
+            data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="xinji-dry-run-")))
+        return _import_into(data, body, form, arguments)
+
+
+def _import_into(data: Path, body: bytes, form: str, arguments: argparse.Namespace) -> int:
+    house = open_house(Options(data=data)).house
     try:
         report = import_things(
             house.registry, body, form=form, datum=arguments.datum, dry_run=not arguments.apply
@@ -71,7 +83,7 @@ def _export(arguments: argparse.Namespace) -> int:
     if form not in FORMS:
         print(f"xinji things: file must end in .{', .'.join(FORMS)}", file=sys.stderr)
         return 2
-    house = open_house(Options(data=arguments.data)).house
+    house = open_house(Options(data=house_in(arguments.data))).house
     try:
         house.mirror.refresh()
         table = house.store.sql(f"select * from {arguments.table}", {})
