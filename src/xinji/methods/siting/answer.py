@@ -35,7 +35,7 @@ class Effort:
         progress: see `Progress`.
     """
 
-    rounds: int = 110_000
+    rounds: int = 120_000
     descents: int = 3_000
     exact_pairs: int = 6_000
     exact_seconds: float = 10.0

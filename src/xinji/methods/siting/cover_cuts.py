@@ -19,7 +19,7 @@ from xinji.methods.siting.cover_search import Booleans, Indices
 
 FIRST = 0.5
 """Share of the points that are the first of a cut; each may be any other's second or third."""
-TRIES = 6
+TRIES = 5
 """Second points that are tried for each first one; the best third is found for each."""
 MANY = 1_000
 """So few points are all looked at."""

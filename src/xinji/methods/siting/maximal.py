@@ -36,7 +36,7 @@ HOT, HOT_AGAIN, COLD = 0.05, 0.045, 0.01
 HURRY = 0.4
 CHUNK, AGAIN = 2_000, 3_000
 """Rounds of the first search at a time, and of each search that starts from the best set."""
-APART, TOGETHER = 2, 0.3
+APART, TOGETHER = 3, 0.3
 """Searches from the same start, and the share of the rounds that goes on from their best mix."""
 FIRST = 0.4
 """Share of a search's rounds before it is led away from its best set."""
@@ -45,7 +45,7 @@ PLAIN, LAST = 0.17, 0.41
 """Shares of the steps of the bound before the first and after the last cuts."""
 PACE, PLAIN_PACE, CUT_PACE, LAST_PACE = 1.0, 0.1, 0.2, 0.01
 """Factor of a step of the bound at first, before the first cuts, before more of them, at last."""
-CUTS_FROM, CUT_PARTS, MOST_CUTS = 1_000, 3, 6_000
+CUTS_FROM, CUT_PARTS, MOST_CUTS = 1_000, 4, 6_000
 """With fewer steps the bound falls faster without cuts; how often they are looked for."""
 IDLE = 1e-3
 """A cut whose multiplier is below this is dropped."""
@@ -237,7 +237,7 @@ class _Search:
     def improve(self, rounds: int) -> None:
         """The long search, among the candidates that the bound took now and then.
 
-        Two searches apart, then from the best mix of both.
+        Some searches apart, then from the best mix of all.
         """
         likely = self.choice.fixed | self.best
         likely |= self.choice.allowed & (self.shares > RARE if self.clock.effort.descents else True)
