@@ -153,6 +153,17 @@ def test_a_dry_run_makes_no_folder(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["things.csv"]
 
 
+def test_no_command_loads_what_only_a_few_pages_compute_with() -> None:
+    code = (
+        "import importlib, sys\n"
+        "from xinji.cli import COMMANDS\n"
+        "for name in COMMANDS: importlib.import_module('xinji.cli.' + name)\n"
+        "print({'scipy.stats', 'scipy.signal'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
 @pytest.mark.parametrize("form", ["csv", "parquet", "arrow"])
 def test_export(folder: Path, tmp_path: Path, form: str) -> None:
     file = tmp_path / f"things.{form}"

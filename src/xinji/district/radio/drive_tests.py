@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy  # its parts are loaded where they are first used
 import shapely
-from scipy.signal import lfilter
 
 from xinji.district.geography import District, Floats
 from xinji.methods.geodesy import LocalPlane
@@ -119,7 +119,12 @@ def shadowing(
     keep = float(np.exp(-_GRID_M / decorrelation_m))
     drawn = generator.normal(0.0, sigma_db * np.sqrt(1 - keep**2), count)
     drawn[0] = generator.normal(0.0, sigma_db)
-    return np.asarray(lfilter([1.0], [1.0, -keep], drawn), dtype=np.float64)
+    return _autoregression(drawn, keep)
+
+
+def _autoregression(drawn: Floats, keep: float) -> Floats:
+    """Each value is what is kept of the last one and what is drawn anew."""
+    return np.asarray(scipy.signal.lfilter([1.0], [1.0, -keep], drawn), dtype=np.float64)
 
 
 def _log(district: District, operator: str, truth: Truth, how: Driving, seed: int) -> DriveLog:
@@ -173,7 +178,7 @@ def _ride(length_m: float, how: Driving, generator: np.random.Generator) -> tupl
     """Distances along a road at each sample, and speeds in km/h: a wandering speed, and stops."""
     pace = how.speed_kmh / 3.6 * how.every_s
     most = int(length_m / pace * 4) + 60
-    wander = lfilter([0.05], [1.0, -0.95], generator.normal(0.0, 1.0, most))
+    wander = _autoregression(0.05 * generator.normal(0.0, 1.0, most), 0.95)
     step = pace * np.clip(1.0 + 1.2 * wander, 0.4, 1.7)
     stops = generator.random(most) < step / how.stop_every_m
     waits = np.where(stops, generator.uniform(5, how.stop_s, most) / how.every_s, 0).astype(int)

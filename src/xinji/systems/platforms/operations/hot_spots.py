@@ -15,8 +15,8 @@ from typing import Any
 
 import h3
 import numpy as np
+import scipy  # its parts are loaded where they are first used: stats takes 0.3 CPU-seconds
 from numpy.typing import NDArray
-from scipy import stats
 
 from xinji.loop.calendars import DISTRICT_TIME
 from xinji.loop.house import House
@@ -58,7 +58,7 @@ def hot_spots(house: House, days: int, *, scope: str = "") -> dict[str, Any]:
     windows = weights * min(1.0, known_us / (HISTORY_WEEKS * 7 * DAY_US))
     expected, p = surprise(counts, past, windows)
     q = false_discovery(p, counts > 0)
-    score = np.clip(stats.norm.isf(np.clip(p, 1e-18, 1.0)), 0.0, MOST_SCORE)
+    score = np.clip(scipy.stats.norm.isf(np.clip(p, 1e-18, 1.0)), 0.0, MOST_SCORE)
     features = [
         {
             "type": "Feature",
@@ -111,20 +111,20 @@ def surprise(
     if windows <= 0 or not past.any():
         # No past at all: every cell is expected to be as the others.
         mean = np.full(len(counts), max(counts.mean(), 1e-9))
-        return mean, stats.poisson.sf(counts - 1, mean)
+        return mean, scipy.stats.poisson.sf(counts - 1, mean)
     rate = past / windows
     mean = rate.mean()
     between = max(rate.var() - mean / windows, 1e-3 * mean**2)
     shape, inverse = mean**2 / between, mean / between
     alpha, beta = shape + past, inverse + windows
-    return alpha / beta, stats.nbinom.sf(counts - 1, alpha, beta / (beta + 1))
+    return alpha / beta, scipy.stats.nbinom.sf(counts - 1, alpha, beta / (beta + 1))
 
 
 def false_discovery(p: NDArray[np.float64], tested: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Benjamini-Hochberg q of the tested; 1 for the others. Shape (cells,)."""
     q = np.ones(len(p))
     if tested.any():
-        q[tested] = stats.false_discovery_control(p[tested], method="bh")
+        q[tested] = scipy.stats.false_discovery_control(p[tested], method="bh")
     return q
 
 
