@@ -179,6 +179,7 @@ def test_sites_are_chosen_exported_and_taken_over(desk: Page) -> None:
         "data-sites", "3", timeout=60 * SECOND
     )
     expect(desk.get_by_test_id("plan-gap")).not_to_be_empty()
+    expect(desk.get_by_test_id("plan-kept")).to_contain_text("失去 0.0")
     desk.get_by_test_id("plan-result").get_by_test_id("export").click()
     with desk.expect_download() as download:
         desk.get_by_test_id("export-csv").locator("visible=true").click()

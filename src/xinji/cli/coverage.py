@@ -22,6 +22,7 @@ from xinji.district.radio.network import Network, simulate_network
 from xinji.district.things import all_things, fleets
 from xinji.methods.siting.answer import Effort
 from xinji.systems.discovery import discover
+from xinji.systems.network.coverage.candidates import LAYERS, Candidates, candidates_of
 from xinji.systems.network.coverage.inputs.sectors import Sectors
 from xinji.systems.network.coverage.kinds import OPERATORS
 from xinji.systems.network.coverage.parameters import (
@@ -29,8 +30,8 @@ from xinji.systems.network.coverage.parameters import (
     own_parameters,
     read_parameters,
 )
-from xinji.systems.network.coverage.planning import LAYERS, candidates_of, plan, plan_item
-from xinji.systems.network.coverage.prediction import confidence, predict
+from xinji.systems.network.coverage.planning import plan, plan_item
+from xinji.systems.network.coverage.prediction import Prediction, confidence, predict
 from xinji.systems.network.coverage.registered import (
     places_of,
     read_buildings,
@@ -214,7 +215,6 @@ def _plan(arguments: argparse.Namespace) -> int:
         raise ValueError("count, budget: give one of the two")
     here = given(arguments)
     operators = _operators(arguments, here.sectors)
-    _warm(here)
     predictions = [predict(each, here.sectors, here.scene, here.parameters) for each in operators]
     places = candidates_of(
         [each.strip() for each in arguments.candidates.split(",")],
@@ -223,6 +223,7 @@ def _plan(arguments: argparse.Namespace) -> int:
         here.poles,
         here.indoor,
     )
+    _warm_plan(here, places)
     begin = time.process_time()
     found = plan(
         predictions,
@@ -249,10 +250,17 @@ def _plan(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _warm(here: Given) -> None:
-    """Compile, or load what was compiled, before anything is timed."""
+def _warm(here: Given) -> Prediction:
+    """Compile, or load what was compiled, before anything is timed; the map of three sectors."""
     few = here.sectors.take(np.arange(min(3, len(here.sectors))))
-    predict(str(few.operator[0]), few, here.scene, here.parameters, threads=1)
+    return predict(str(few.operator[0]), few, here.scene, here.parameters, threads=1)
+
+
+def _warm_plan(here: Given, places: Candidates) -> None:
+    """The same for planning, with some of the places."""
+    few = places.take(np.linspace(0, len(places) - 1, min(60, len(places))).astype(np.int64))
+    effort = Effort(rounds=4_000, descents=1_000)
+    plan([_warm(here)], few, count=2, indoor_systems=here.indoor, effort=effort)
 
 
 def _moment(day: str | None) -> int | None:

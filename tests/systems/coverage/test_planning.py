@@ -23,9 +23,10 @@ from xinji.methods.radio.path_loss import UMA, UMI
 from xinji.methods.siting.answer import Effort
 from xinji.methods.siting.maximal import maximal_covering
 from xinji.systems.network.coverage import planning
+from xinji.systems.network.coverage.candidates import Candidates, candidates_of
 from xinji.systems.network.coverage.changes import apply
 from xinji.systems.network.coverage.parameters import Covered, Parameters, own_parameters
-from xinji.systems.network.coverage.planning import Candidates, candidates_of, plan, plan_item
+from xinji.systems.network.coverage.planning import plan, plan_item
 from xinji.systems.network.coverage.prediction import Prediction, predict
 from xinji.systems.network.coverage.shares import buildings_covered, shares
 

@@ -228,10 +228,17 @@ export interface PlanAnswer {
   cost: number
   coverage_before: Record<string, number>
   coverage_after: Record<string, number>
+  rsrp_before: Record<string, number>
+  rsrp_after: Record<string, number>
+  sinr_before: Record<string, number>
+  sinr_after: Record<string, number>
   roads_before: Record<string, number>
   roads_after: Record<string, number>
   indoor_before: number
   indoor_after: number
+  /** Weight covered in the map with the new sites and not before, and the other way round. */
+  kept: number
+  lost: number
   sites: PlanSite[]
   operators: string[]
   edits: OperatorEdit[]

@@ -173,6 +173,7 @@ export const coverage = {
   'coverage.bound': ['理论上界', 'Upper bound'],
   'coverage.gapExact': ['已证明最优：没有别的选法能得到更多。', 'Proven best: no other choice gains more.'],
   'coverage.gapSome': ['与上界相差 {gap}：任何选法最多只能再多得 {more}。', 'Within {gap} of the bound: no choice can gain more than {more} beyond this.'],
+  'coverage.keptLost': ['放入地图重算：新增覆盖 {kept}，因新站干扰失去 {lost}', 'Put into the map: {kept} newly covered, {lost} lost to what the new sites disturb'],
   'coverage.ofDemand': ['占全部缺口 {share}，候选 {candidates} 处', '{share} of all that is missing, from {candidates} candidates'],
   'coverage.cost': ['造价', 'Cost'],
   'coverage.gain': ['增益', 'Gain'],

@@ -18,7 +18,6 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.spatial import cKDTree
 
 from xinji.methods.radio.antenna import ELEMENT
 from xinji.methods.radio.candidate_sweep import Demand, Places, points_covered
@@ -27,6 +26,7 @@ from xinji.methods.siting.answer import Effort, Siting
 from xinji.methods.siting.cover import cover_of
 from xinji.methods.siting.inputs import nearer_than
 from xinji.methods.siting.maximal import maximal_covering
+from xinji.systems.network.coverage.candidates import Candidates, equipped_buildings
 from xinji.systems.network.coverage.changes import AddStation, NewSector, apply
 from xinji.systems.network.coverage.parameters import NewSite, Parameters
 from xinji.systems.network.coverage.prediction import Prediction
@@ -36,11 +36,7 @@ from xinji.systems.network.coverage.shares import buildings_covered, shares
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-LAYERS = ("poles", "rooftops", "indoor")
-SHORT = {"roofs": "rooftops"}
-"""Other names that are understood."""
 AZIMUTHS = (0.0, 120.0, 240.0)
-MOST_CANDIDATES = 20_000
 MOST_CHOSEN = 2_000
 
 EASY_PAIRS = 400_000
@@ -49,30 +45,6 @@ LOOKED, SEARCHED, DONE = 300, 700, 1000
 """Progress when it is known who covers what, when the sites are chosen, and at the end."""
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Candidates:
-    """m places for a new site.
-
-    Attributes:
-        layer: one of `LAYERS`, each of shape (m,).
-        id: of the pole or building.
-        height_m: of the antennas above ground, 0 indoors.
-        building: number of the outline, -1 for poles.
-        cost: relative.
-    """
-
-    layer: npt.NDArray[np.object_]
-    id: npt.NDArray[np.object_]
-    longitude: Floats
-    latitude: Floats
-    height_m: Floats
-    building: Integers
-    cost: Floats
-
-    def __len__(self) -> int:
-        return len(self.id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,76 +86,6 @@ class Plan:
     changes: dict[str, tuple[AddStation, ...]]
 
 
-def candidates_of(
-    layers: Sequence[str],
-    scene: Scene,
-    parameters: Parameters,
-    poles: Sequence[tuple[str, float, float]],
-    indoor_systems: Sequence[tuple[float, float]] = (),
-) -> Candidates:
-    """Places of the wanted layers.
-
-    Args:
-        layers: of `LAYERS` or `SHORT`.
-        poles: id, longitude, latitude of the poles that could carry a station.
-        indoor_systems: longitude and latitude of buildings that have indoor distribution already.
-
-    Raises:
-        ValueError: an unknown layer, no place in a layer, or more than 20,000 in all.
-    """
-    parts: list[tuple[str, Any, Floats, Floats, Floats, Integers]] = []
-    outlines = scene.outlines
-    x, y = scene.footprints.x, scene.footprints.y
-    for layer in dict.fromkeys(SHORT.get(each, each) for each in layers):
-        if layer not in LAYERS:
-            raise ValueError(f"candidates: {layer!r} is not one of {', '.join(LAYERS)}")
-        site = parameters.candidates[layer]
-        if layer == "poles":
-            places = np.array([each[1:] for each in poles], np.float64).reshape(-1, 2)
-            ids = np.array([*(each[0] for each in poles), None], object)[:-1]
-            found = np.full(len(ids), -1)
-            parts.append(
-                (layer, ids, places[:, 0], places[:, 1], np.full(len(ids), site.height_m), found)
-            )
-        else:
-            tall = outlines.height_m >= (site.least_height_m if layer == "rooftops" else 0.0)
-            found = np.flatnonzero(tall)
-            if layer == "indoor" and len(indoor_systems):
-                found = found[~_equipped(scene, indoor_systems)[found]]
-            lon, lat = scene.plane.degrees(x[found], y[found])
-            height = outlines.height_m[found] + site.mast_m if layer == "rooftops" else 0 * lon
-            parts.append((layer, outlines.id[found], lon, lat, height, found))
-        if not len(parts[-1][1]):
-            raise ValueError(f"candidates: there are no {layer}")
-    if not parts:
-        raise ValueError("candidates: name at least one layer")
-    joined = Candidates(
-        layer=np.concatenate([np.full(len(part[1]), part[0], object) for part in parts]),
-        id=np.concatenate([part[1] for part in parts]),
-        longitude=np.concatenate([part[2] for part in parts]),
-        latitude=np.concatenate([part[3] for part in parts]),
-        height_m=np.concatenate([part[4] for part in parts]),
-        building=np.concatenate([part[5] for part in parts]).astype(np.int64),
-        cost=np.concatenate(
-            [np.full(len(part[1]), parameters.candidates[part[0]].cost) for part in parts]
-        ),
-    )
-    if len(joined) > MOST_CANDIDATES:
-        raise ValueError(f"candidates: {len(joined):,}, at most {MOST_CANDIDATES:,} are served")
-    return joined
-
-
-def _equipped(scene: Scene, places: Sequence[tuple[float, float]]) -> npt.NDArray[np.bool_]:
-    """(B) buildings that hold a place, or whose middle lies within 30 m of it."""
-    at = np.array(places, np.float64).reshape(-1, 2)
-    x, y = scene.plane.metres(at[:, 0], at[:, 1])
-    tree = cKDTree(np.column_stack([scene.footprints.x, scene.footprints.y]))
-    away, nearest = tree.query(np.column_stack([x, y]))
-    found = np.zeros(len(scene.outlines), np.bool_)
-    found[nearest[away <= np.maximum(30.0, scene.footprints.reach[nearest])]] = True
-    return found
-
-
 def plan(
     predictions: Sequence[Prediction],
     candidates: Candidates,
@@ -215,7 +117,7 @@ def plan(
     tell = progress or _silent
     scene, parameters = predictions[0].scene, predictions[0].parameters
     inside = np.any([buildings_covered(each) for each in predictions], axis=0)
-    inside |= _equipped(scene, indoor_systems)
+    inside |= equipped_buildings(scene, indoor_systems)
     weights, missing = _demand(predictions, inside)
     if not weights.sum() > 0:
         raise ValueError("nothing is missing: every place is covered already")

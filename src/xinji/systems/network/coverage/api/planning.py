@@ -16,14 +16,8 @@ from xinji.api.listing import export
 from xinji.loop.jobs import Job
 from xinji.methods.siting.answer import Effort
 from xinji.systems.network.coverage.api.maps import computed, coverage
-from xinji.systems.network.coverage.planning import (
-    LAYERS,
-    MOST_CHOSEN,
-    SHORT,
-    candidates_of,
-    plan,
-    plan_item,
-)
+from xinji.systems.network.coverage.candidates import LAYERS, SHORT, candidates_of
+from xinji.systems.network.coverage.planning import MOST_CHOSEN, plan, plan_item
 from xinji.systems.network.coverage.registered import read_places
 
 routes = Routes()
