@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xinji.model.system import System
+from xinji.model.system import Grade, System
 from xinji.model.title import Title
 from xinji.systems.network.coverage.api import ENDPOINTS
 from xinji.systems.network.coverage.indicators import INDICATORS
@@ -16,6 +16,7 @@ SYSTEM = System(
     title=Title("5G覆盖", "5G coverage"),
     family="network",
     tasks=(1,),
+    grade=Grade.SILVER,
     kinds=KINDS,
     rules=RULES,
     case_classes=CASE_CLASSES,
