@@ -9,9 +9,10 @@ PROCESSES ?= 2
 # The tests start Xinji a hundred times; each would compile all its modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 PAGE := src/xinji/web/page/index.html
+KERNELS := $(shell find src/xinji/methods -name '*.py' 2>/dev/null)
 UI := $(shell find ui -type f -not -path '*/node_modules/*' 2>/dev/null)
 
-.PHONY: help install oracles models ui demo test test-all lint types layers bench debian clean
+.PHONY: help install compiled oracles models ui demo test test-all lint types layers bench debian clean
 
 help:
 	@echo "make demo       a running district with simulated devices, at http://127.0.0.1:8080"
@@ -44,12 +45,19 @@ oracles: .venv-oracles/installed
 models: install
 	$(BIN)/xinji models pull
 
+# Kernels of maps and siting: compiled once here, not in the middle of somebody's first question.
+compiled: .venv/compiled
+
+.venv/compiled: .venv/installed $(KERNELS)
+	$(BIN)/xinji coverage compile
+	touch $@
+
 ui: $(PAGE)
 
 $(PAGE): $(UI) | install
 	ui/build
 
-demo: install ui models
+demo: install ui models compiled
 	$(BIN)/xinji demo
 
 debian:
@@ -71,15 +79,15 @@ types: install
 layers: install
 	$(BIN)/lint-imports
 
-test: install ui models debian lint types layers
+test: install ui models debian compiled lint types layers
 	$(BIN)/pytest -n $(PROCESSES) -m "not slow"
 
-test-all: install oracles ui models debian lint types layers
+test-all: install oracles ui models debian compiled lint types layers
 	cd ui && ./node npm run lint
 	$(BIN)/pytest -n $(PROCESSES) -m "not slow"
 	$(BIN)/pytest -m slow
 
-bench: install ui models
+bench: install ui models compiled
 	$(BIN)/python -m benchmarks
 
 clean:

@@ -51,15 +51,6 @@ def town(demand: int, candidates: int, seed: int) -> tuple[Any, Any, Any]:
     return points, places, generator.integers(1, 101, demand).astype(float)
 
 
-def compile_kernels() -> None:
-    """What numba compiles once is not measured."""
-    from xinji.methods.siting import cover_within, maximal_covering, p_median
-
-    points, places, weights = town(3_000, 300, 1)
-    maximal_covering(cover_within(points, places, RADIUS_M), weights, 15)
-    p_median(np.random.default_rng(1).integers(1, 90, (40, 40)), 4)
-
-
 def maximal(demand: int, candidates: int, choose: int, seed: int) -> dict[str, float]:
     """One run, from coordinates to the answer."""
     from xinji.methods.siting import cover_within, maximal_covering
@@ -322,6 +313,8 @@ def _median_rows(setting: Setting) -> list[Row]:
 
 def measure(setting: Setting) -> list[Row]:
     """Gaps and CPU seconds; peers in the same run."""
+    from xinji.methods.siting.compiled import compile_kernels
+
     compile_kernels()
     return [*_large_rows(setting), *_spopt_rows(setting), *_median_rows(setting)]
 
@@ -339,6 +332,8 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="one line of JSON")
     parser.add_argument("--pmed", type=Path, metavar="FOLDER", help="OR-Library's files")
     options = parser.parse_args()
+    from xinji.methods.siting.compiled import compile_kernels
+
     compile_kernels()
     if options.pmed:
         results = medians(options.pmed)

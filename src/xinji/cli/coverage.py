@@ -21,6 +21,7 @@ from xinji.district.radio.buildings import simulate_buildings
 from xinji.district.radio.network import Network, simulate_network
 from xinji.district.things import all_things, fleets
 from xinji.methods.siting.answer import Effort
+from xinji.methods.siting.compiled import compile_kernels
 from xinji.systems.discovery import discover
 from xinji.systems.network.coverage.candidates import LAYERS, Candidates, candidates_of
 from xinji.systems.network.coverage.inputs.sectors import Sectors
@@ -80,6 +81,7 @@ def add(commands: Any) -> None:
     plan_.add_argument("--budget", type=float, help="what they may cost together")
     plan_.add_argument("--rounds", type=int, default=Effort().rounds, help="of the search")
     _common(coverage_calibrate.add(actions))
+    actions.add_parser("compile", help="compile the kernels ahead, as installing does")
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
@@ -258,9 +260,17 @@ def _warm(here: Given) -> Prediction:
 
 def _warm_plan(here: Given, places: Candidates) -> None:
     """The same for planning, with some of the places."""
-    few = places.take(np.linspace(0, len(places) - 1, min(60, len(places))).astype(np.int64))
-    effort = Effort(rounds=4_000, descents=1_000)
+    compile_kernels()
+    few = places.take(np.linspace(0, len(places) - 1, min(20, len(places))).astype(np.int64))
+    effort = Effort(rounds=0, descents=0)
     plan([_warm(here)], few, count=2, indoor_systems=here.indoor, effort=effort)
+
+
+def _compile(_: argparse.Namespace) -> int:
+    district = argparse.Namespace(data=None, seed=1, grid=20.0, parameters=None)
+    here = given(district)
+    _warm_plan(here, candidates_of(LAYERS, here.scene, here.parameters, here.poles, here.indoor))
+    return 0
 
 
 def _moment(day: str | None) -> int | None:
@@ -277,4 +287,4 @@ def _calibrate(arguments: argparse.Namespace) -> int:
     return coverage_calibrate.run(arguments, given(arguments))
 
 
-_ACTIONS = {"compute": _compute, "plan": _plan, "calibrate": _calibrate}
+_ACTIONS = {"compute": _compute, "plan": _plan, "calibrate": _calibrate, "compile": _compile}

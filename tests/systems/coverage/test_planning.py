@@ -395,3 +395,8 @@ def test_the_command_plans_all_layers_within_a_budget(
     )
     assert {site["layer"] for site in answer["sites"]} <= {"poles", "rooftops", "indoor"}
     assert 0 < answer["cost"] <= 24 and answer["objective"] <= answer["bound"]
+
+
+def test_kernels_can_be_compiled_ahead(capsys):
+    assert main(["coverage", "compile"]) == 0
+    assert capsys.readouterr().out == ""
