@@ -15,7 +15,7 @@ from numba import njit
 
 from xinji.methods.siting.cover import Cover, Floats, Integers
 from xinji.methods.siting.cover_bound import Cuts
-from xinji.methods.siting.cover_search import Booleans, Indices
+from xinji.methods.siting.cover_search import Booleans, Indices, Unsigned
 
 FIRST = 0.5
 """Share of the points that are the first of a cut; each may be any other's second or third."""
@@ -68,7 +68,7 @@ def find_cuts(cover: Cover, weights: Floats, shares: Floats, most: int, seed: in
     the shares that cover just one of the two is summed over the neighbourhood in one pass.
     """
     near = _neighbourhood(
-        cover.starts, cover.demands, cover.demand_starts, cover.candidates, shares, weights,
+        *cover.rows(), shares, weights,
         float(np.quantile(weights, LIGHT)) if len(weights) else 0.0,
     )  # fmt: skip
     members, breach = _search(near, shares, weights, seed)
@@ -87,26 +87,26 @@ class _Near(NamedTuple):
         starts, points: compressed rows of the good points of each candidate.
     """
 
-    likely: Indices
+    likely: Unsigned
     size: Integers
     reach: Floats
     good: Booleans
-    starts: Integers
-    points: Indices
+    starts: Unsigned
+    points: Unsigned
 
 
 @njit(cache=True, nogil=True)
 def _neighbourhood(
-    starts: Integers,
-    demands: Indices,
-    demand_starts: Integers,
-    candidates: Indices,
+    starts: Unsigned,
+    demands: Unsigned,
+    demand_starts: Unsigned,
+    candidates: Unsigned,
     shares: Floats,
     weights: Floats,
     light: float,
 ) -> _Near:
     size_of = len(demand_starts) - 1
-    likely = np.empty((size_of, WIDEST), np.int32)
+    likely = np.empty((size_of, WIDEST), np.uint32)
     size, reach = np.zeros(size_of, np.int64), np.zeros(size_of)
     good = np.zeros(size_of, np.bool_)
     for i in range(size_of):
@@ -117,7 +117,7 @@ def _neighbourhood(
                 size[i] += 1
                 reach[i] += shares[j]
         good[i] = size[i] >= 2 and reach[i] >= LEAST_REACH and weights[i] >= light
-    near_starts, points = np.zeros(len(starts), np.int64), np.empty(len(demands), np.int32)
+    near_starts, points = np.zeros(len(starts), np.uint32), np.empty(len(demands), np.uint32)
     filled = 0
     for j in range(len(starts) - 1):
         for at in range(starts[j], starts[j + 1] if shares[j] > LEAST_SHARE else starts[j]):
@@ -129,7 +129,7 @@ def _neighbourhood(
 
 
 @njit(cache=True, nogil=True)
-def _spread(j: int, share: float, near: _Near, total: Floats, touched: Indices, count: int) -> int:
+def _spread(j: int, share: float, near: _Near, total: Floats, touched: Unsigned, count: int) -> int:
     """Add a candidate's share to the points that it covers; how many are touched now."""
     for at in range(near.starts[j], near.starts[j + 1]):
         i = near.points[at]
@@ -146,8 +146,8 @@ def _search(near: _Near, shares: Floats, weights: Floats, seed: int) -> tuple[In
     np.random.seed(seed)
     size_of = len(weights)
     common, one_of = np.zeros(size_of), np.zeros(size_of)
-    touched, others = np.empty(size_of, np.int32), np.empty(size_of, np.int32)
-    seconds = np.empty(size_of, np.int32)
+    touched, others = np.empty(size_of, np.uint32), np.empty(size_of, np.uint32)
+    seconds = np.empty(size_of, np.uint32)
     own = np.zeros(len(shares), np.bool_)
     members, breach = np.empty((size_of, 3), np.int64), np.empty(size_of)
     count = 0

@@ -95,14 +95,17 @@ def open_one(j: int, given: Instance, state: State) -> None:
     for at in range(given.starts[j], given.starts[j + 1]):
         i = given.demands[at]
         weight, c = given.weights[i], count[i]
-        now, after = guide[min(c, last)], guide[min(c + 1, last)]
+        count[i] = c + 1
+        # covered more often than counts
+        if c >= last:
+            continue
+        now, after = guide[c], guide[c + 1]
         if now != after:
             change = weight * (after - now)
             for to in range(given.demand_starts[i], given.demand_starts[i + 1]):
                 gain[given.candidates[to]] += change
         own += weight * now
-        worth += weight * steps[min(c, last)]
-        count[i] = c + 1
+        worth += weight * steps[c]
     state.is_open[j] = True
     state.total[0] += worth
     state.total[1] += own
@@ -121,14 +124,16 @@ def close_one(j: int, given: Instance, state: State) -> None:
     for at in range(given.starts[j], given.starts[j + 1]):
         i = given.demands[at]
         weight, c = given.weights[i], count[i] - 1
-        now, after = guide[min(c, last)], guide[min(c + 1, last)]
         count[i] = c
+        if c >= last:
+            continue
+        now, after = guide[c], guide[c + 1]
         if now != after:
             change = weight * (now - after)
             for to in range(given.demand_starts[i], given.demand_starts[i + 1]):
                 gain[given.candidates[to]] += change
         own += weight * now
-        worth += weight * steps[min(c, last)]
+        worth += weight * steps[c]
     state.total[0] -= worth
     state.total[1] -= own
     state.total[2] -= given.cost[j]
