@@ -250,11 +250,11 @@ class _Search:
         start = best = self.best[places]
         worth, apart = self.worth, int(rounds * (1 - TOGETHER) / APART)
         for number in range(APART):
-            part = 1_000 * (number + 1)
-            found, other, _ = self.anneal(given, choice, start, int(apart * FIRST), HOT, part, 0.7)
+            part, first = 1_000 * (number + 1), int(apart * FIRST)
+            share = 0.5 + 0.35 * (number + 1) / APART
+            found, other, _ = self.anneal(given, choice, start, first, HOT, part, share)
             found, other = self.lead_away(
-                given, choice, found, other, apart - int(apart * FIRST), part + 500,
-                0.5 + 0.2 * (number + 1) / APART,
+                given, choice, found, other, apart - first, part + 500, share
             )  # fmt: skip
             if found > worth:
                 worth, best, other = found, other, best
