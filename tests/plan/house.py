@@ -6,6 +6,7 @@ import datetime as dt
 from pathlib import Path
 
 from tests.conftest import EAST, SQUARE, TEST_SYSTEM, WEST, gauge
+from xinji.loop.clock import HouseClock
 from xinji.loop.house import House
 from xinji.model.indicators import DatedValue, Family, Plan, Target, Task
 from xinji.model.indicators import Path as Way
@@ -48,9 +49,15 @@ PLAN = Plan(
 )
 
 
-def planned_house(path: Path, gauges: int = 3) -> House:
+def planned_house(path: Path, gauges: int = 3, clock: HouseClock | None = None) -> House:
     """The square district with gauges and the case type of supervision."""
-    house = House(path, (TEST_SYSTEM,), case_types=(SUPERVISION,), case_classes=(TARGET_BEHIND,))
+    house = House(
+        path,
+        (TEST_SYSTEM,),
+        case_types=(SUPERVISION,),
+        case_classes=(TARGET_BEHIND,),
+        clock=clock,
+    )
     house.registry.put_areas([SQUARE, WEST, EAST])
     house.registry.put([house.registry.check(gauge(n + 1)) for n in range(gauges)])
     return house

@@ -11,9 +11,10 @@ import pytest
 
 from tests.conftest import SIMULATOR, TEST_SYSTEM, gauge, send
 from tests.plan.house import PLAN, planned_house
+from xinji.loop.clock import HouseClock
 from xinji.loop.house import House
 from xinji.model.indicators import Status
-from xinji.plan.board import Board, board, card, end_of, today
+from xinji.plan.board import Board, board, card, end_of
 from xinji.plan.reading import read_plan
 from xinji.store.observations import microseconds
 from xinji.systems import discover
@@ -26,6 +27,10 @@ def house(tmp_path: Path) -> Iterator[House]:
     made = planned_house(tmp_path / "data")
     yield made
     made.close()
+
+
+def today() -> dt.date:
+    return HouseClock().day()
 
 
 def at(day: dt.date, hour: int = 12) -> int:
@@ -105,11 +110,23 @@ def test_the_history_of_a_figure_moves_with_its_rows(house: House) -> None:
     assert len(dates) == len(behind["history"]["required"])
 
 
-def test_the_end_of_a_day_is_the_districts_and_never_in_the_future() -> None:
-    end = end_of(dt.date(2024, 6, 30))
+def test_the_end_of_a_day_is_the_districts_and_never_in_its_future() -> None:
+    clock = HouseClock(dt.datetime(2024, 7, 2, 9, tzinfo=SHANGHAI).timestamp())
+    end = end_of(dt.date(2024, 6, 30), clock)
     assert end == dt.datetime(2024, 6, 30, 23, 59, 59, 999_999, SHANGHAI)
-    assert end_of(today()) <= dt.datetime.now(dt.UTC)
-    assert end_of(today() + dt.timedelta(days=400)) <= dt.datetime.now(dt.UTC)
+    for day in (clock.day(), clock.day() + dt.timedelta(days=400)):
+        assert end_of(day, clock) <= clock.moment()
+
+
+def test_a_house_whose_clock_says_friday_shows_fridays_figures_on_sunday(tmp_path: Path) -> None:
+    friday = dt.datetime.combine(days_ago(2), dt.time(9), SHANGHAI)
+    made = planned_house(tmp_path / "data", clock=HouseClock(friday.timestamp()))
+    send(made, [("gauge-1", "rain_mm_h", microseconds(friday), 8.0)])
+    found = board(PLAN, (TEST_SYSTEM,), made.figures, made.clock.day())
+    assert found.as_of == friday.date()
+    assert lines(found)["gauges.rain"].value == 8.0
+    assert found.computed_at - friday < dt.timedelta(minutes=10)
+    made.close()
 
 
 def test_a_row_after_the_districts_midnight_belongs_to_the_next_day(house: House) -> None:

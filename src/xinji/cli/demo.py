@@ -20,17 +20,16 @@ import uvloop
 from xinji.access.identity import PolicyError, Role
 from xinji.cli.serve import add_options, options_of
 from xinji.cli.server import Running, announce, running
+from xinji.district.simulate import Phase
 from xinji.loop.calendars import DISTRICT_TIME
 from xinji.loop.clock import HouseClock
 from xinji.loop.house import House
-from xinji.plan.board import board, today
+from xinji.plan.board import board
 from xinji.store.schema import cases, events
 from xinji.store.work_schema import workers
 
 TRUTH_FILE = "truth.jsonl"
 STREET_FILE = "street.jsonl"
-CLOCK_FILE = "demo-clock"
-"""Where a demo's clock ended: it never goes back when the folder is used again."""
 CREWS = "crews"
 ADMINISTRATOR = "simulation"
 HUB = "vision-hub"
@@ -80,16 +79,16 @@ def run(arguments: argparse.Namespace) -> int:
 async def _run(arguments: argparse.Namespace) -> int:
     known = (arguments.data / "registry.sqlite3").exists()
     clock = _clock(arguments, known=known)
-    (arguments.data / TRUTH_FILE).unlink(missing_ok=True)
     options = dataclasses.replace(options_of(arguments), clock=clock)
     async with running(options) as here:
         announce(here)
         history = 0.0 if known and here.house.store.row_count else arguments.history_days
-        processes = [await _simulator(arguments, here, history)]
+        district = await _simulator(arguments, here, history)
+        processes = [district]
         if arguments.cameras:
             processes += await _street(arguments, here)
         waiting = [asyncio.create_task(here.stopping.wait())]
-        hurrying = asyncio.create_task(_hurry(arguments, here)) if clock is not None else None
+        hurrying = asyncio.create_task(_hurry(arguments, here, district))
         ended = [asyncio.create_task(process.wait()) for process in processes]
         try:
             await asyncio.wait(
@@ -99,13 +98,9 @@ async def _run(arguments: argparse.Namespace) -> int:
             )
             failed = any(task.done() for task in ended) and not here.stopping.is_set()
         finally:
-            if clock is not None:
-                (arguments.data / CLOCK_FILE).write_text(f"{clock.seconds():.3f}")
-            for process in reversed(processes):
-                await _end(process)
+            await asyncio.gather(*(_end(process) for process in processes))
             for task in (*waiting, hurrying):
-                if task is not None:
-                    task.cancel()
+                task.cancel()
         if failed:
             print("xinji demo: the simulated district stopped by itself", file=sys.stderr)
             return 1
@@ -118,27 +113,27 @@ async def _run(arguments: argparse.Namespace) -> int:
 
 
 def _clock(arguments: argparse.Namespace, *, known: bool) -> HouseClock | None:
-    """The demo's clock: from the morning of the last weekday on, or from where it ended."""
-    if arguments.speed == 1:
+    """The demo's clock: from the morning of the last weekday on, or from where it ended.
+
+    A house goes on after what it has stored, so the clock of a known folder is set by the house.
+    """
+    if known:
         return None
-    kept = arguments.data / CLOCK_FILE
-    if known and kept.exists():
-        start = float(kept.read_text())
-    else:
-        today = dt.datetime.now(DISTRICT_TIME).replace(minute=0, second=0, microsecond=0)
-        day = today.replace(hour=FIRST_HOUR) - dt.timedelta(days=1)
-        while day.weekday() > 4:  # on a day of rest the clock of working hours stands still
-            day -= dt.timedelta(days=1)
-        start = day.timestamp()
-    return HouseClock(start)
+    today = dt.datetime.now(DISTRICT_TIME).replace(minute=0, second=0, microsecond=0)
+    day = today.replace(hour=FIRST_HOUR) - dt.timedelta(days=1)
+    while day.weekday() > 4:  # on a day of rest the clock of working hours stands still
+        day -= dt.timedelta(days=1)
+    return HouseClock(day.timestamp()) if arguments.speed != 1 else None
 
 
-async def _hurry(arguments: argparse.Namespace, here: Running) -> None:
+async def _hurry(
+    arguments: argparse.Namespace, here: Running, district: asyncio.subprocess.Process
+) -> None:
     """Let the clock run fast once the devices are live: history is sent at a standstill."""
-    truth = arguments.data / TRUTH_FILE
-    while not (truth.exists() and b'"run"' in truth.read_bytes()[:4096]):  # noqa: ASYNC110 - a file
-        await asyncio.sleep(0.5)
-    here.house.clock.set_speed(arguments.speed)
+    assert district.stdout is not None
+    while line := await district.stdout.readline():
+        if json.loads(line).get("phase") == Phase.LIVE and arguments.speed != 1:
+            here.house.clock.set_speed(arguments.speed)
 
 
 async def _simulator(
@@ -165,9 +160,10 @@ async def _simulator(
         *("--history-days", str(history)),
         "--house-clock",
         "--coverage",
+        "--progress",
         *("--truth", str(Path(arguments.data) / TRUTH_FILE)),
         env=environment,
-        stdout=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
         # Ctrl-C reaches the whole group; the house ends its client itself, in order.
         start_new_session=True,
     )
@@ -244,7 +240,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 def summary(here: Running) -> dict[str, Any]:
     """What the demo did, for the last line of `--headless`."""
     house = here.house
-    shown = board(here.site.plan, house.systems, house.figures, today())
+    shown = board(here.site.plan, house.systems, house.figures, house.clock.day())
     lines = [line for task in shown.tasks for line in task.indicators]
     with house.database.reading() as connection:
 

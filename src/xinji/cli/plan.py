@@ -13,7 +13,7 @@ import msgspec
 from xinji.cli.data_folder import house_in
 from xinji.cli.remote import Remote, remote
 from xinji.cli.server import Options, open_house
-from xinji.plan.board import Board, Line, board, card, today
+from xinji.plan.board import Board, Line, board, card
 from xinji.store.folder import FolderError
 
 _LIGHTS = {"ahead": "▲", "on path": "●", "behind": "▼", "no data": "·"}
@@ -31,7 +31,7 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the board or a card. Works on a stopped folder, and on a running one through it."""
-    day = arguments.as_of or today()
+    day: dt.date | None = arguments.as_of
     data = house_in(arguments.data)
     answer: Any
     try:
@@ -44,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         try:
             house = site.house
+            day = day or house.clock.day()
             if arguments.lineage:
                 target = next(
                     (t for t in site.plan.targets if t.indicator == arguments.lineage), None
@@ -66,9 +67,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _ask(running: Remote, lineage: str | None, day: dt.date) -> Any:
+def _ask(running: Remote, lineage: str | None, day: dt.date | None) -> Any:
     path = f"/api/plan/indicators/{lineage}" if lineage else "/api/plan"
-    return running.get(path, {"as_of": day.isoformat()})
+    return running.get(path, {"as_of": day.isoformat() if day else ""})
 
 
 def _print_board(shown: Board) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import uvloop
 
-from xinji.district.simulate import SimulationError, simulate
+from xinji.district.simulate import Phase, SimulationError, simulate
 from xinji.store.observations import microseconds
 
 
@@ -46,6 +46,11 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--coverage", action="store_true", help="bring the radio network too, ask for its maps"
     )
+    parser.add_argument(
+        "--progress",
+        action="store_true",
+        help="print each phase as a line of JSON when it is reached",
+    )
     parser.add_argument("--history-days", type=float, default=0.0, help="send history first")
 
 
@@ -63,6 +68,14 @@ def run(arguments: argparse.Namespace) -> int:
     if summary is not None:
         print(json.dumps(summary))
     return 0
+
+
+def _tell(phase: Phase) -> None:
+    print(json.dumps({"phase": phase}), flush=True)
+
+
+def _keep_quiet(_phase: Phase) -> None:
+    pass
 
 
 async def _simulate(arguments: argparse.Namespace) -> dict[str, Any] | None:
@@ -83,6 +96,7 @@ async def _simulate(arguments: argparse.Namespace) -> dict[str, Any] | None:
             administrator_token=os.environ.get("XINJI_ADMINISTRATOR_TOKEN", ""),
             house_clock=arguments.house_clock,
             coverage=arguments.coverage,
+            reached=_tell if arguments.progress else _keep_quiet,
         )
     )
     loop = asyncio.get_running_loop()

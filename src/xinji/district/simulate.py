@@ -11,8 +11,9 @@ import contextlib
 import logging
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 
 import httpx
@@ -42,6 +43,14 @@ PLANNED_SECONDS = 7 * 86_400.0
 STEPS_A_SECOND = 2.0
 LONGEST_STEP = 10.0
 """A step must not be longer than the shortest period of a stream."""
+
+
+class Phase(StrEnum):
+    """How far a run has come: what `simulate` tells whoever waits for it."""
+
+    REGISTERED = "registered"
+    HISTORY = "history"
+    LIVE = "live"
 
 
 class SimulationError(RuntimeError):
@@ -110,6 +119,7 @@ async def simulate(
     coverage: bool = False,
     systems: Sequence[System] | None = None,
     district: District | None = None,
+    reached: Callable[[Phase], None] = lambda _phase: None,
 ) -> Summary:
     """Run the simulated district against a house until `duration` is over or it is cancelled.
 
@@ -134,6 +144,8 @@ async def simulate(
         coverage: bring the radio network as well, and ask the house for its coverage.
         systems: whose devices; default all that `discover` finds.
         district: where; default Changning.
+        reached: called when the things are registered, when the history is stored, and when the
+            devices begin to report.
 
     Raises:
         SimulationError: the things are absent and may not be registered.
@@ -152,6 +164,7 @@ async def simulate(
     tally = Tally()
     async with httpx.AsyncClient(base_url=server_url, timeout=120.0) as http:
         await register(http, administrator_token or operator_token, all_things(found))
+        reached(Phase.REGISTERED)
         bringing = None
         if coverage:
             token = administrator_token or operator_token
@@ -166,6 +179,7 @@ async def simulate(
                 http, (name, secret.encode()), found, seed=seed, end_us=begin, days=backfill_days
             )
             log.info("%d rows of history", sent_before)
+            reached(Phase.HISTORY)
             if house is not None:
                 begin = house.now() // MICROSECONDS * MICROSECONDS
             elif start is None and speed <= 1:
@@ -194,6 +208,7 @@ async def simulate(
         await mqtt.open()
         crew_task = asyncio.create_task(crews.run()) if operator_token else None
         following = asyncio.create_task(house.follow(http)) if house is not None else None
+        reached(Phase.LIVE)
         at = begin
         try:
             step = int(min(max(speed / STEPS_A_SECOND, 1.0), LONGEST_STEP) * MICROSECONDS)

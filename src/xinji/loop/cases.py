@@ -122,7 +122,17 @@ class CaseEngine:
             ),
             engine,
         )
+        self._count = self._largest_number()
         self.reload()
+
+    def _largest_number(self) -> int:
+        """The digits after "CN", day and "-": of every case, whatever day the clock said it was.
+
+        Counted once; a gap that a rolled-back transaction leaves stays one.
+        """
+        number = sa.cast(sa.func.substr(cases.c.id, 12), sa.Integer)
+        with self._database.reading() as connection:
+            return connection.execute(sa.select(sa.func.max(number))).scalar() or 0
 
     def open_case(self, subject: str, case_class: str) -> str | None:
         """The open case of a thing (or indicator, or area: `Found.subject`) and class."""
@@ -426,12 +436,6 @@ class CaseEngine:
         """After a rolled-back transaction: what memory holds is what is on disk."""
         with self._database.reading() as connection:
             c = cases.c
-            # The digits after "CN", day and "-". The clock never goes back, so the largest number
-            # is among the newest cases; a gap that a rolled-back transaction left stays one.
-            newest = connection.execute(
-                sa.select(c.id).order_by(c.opened_at.desc()).limit(1_000)
-            ).scalars()
-            self._count = max((int(each[11:]) for each in newest), default=0)
             self._open = {
                 (row.thing or row.indicator or row.area, row.case_class): row.id
                 for row in connection.execute(

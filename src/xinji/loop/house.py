@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from xinji.access.audit import Audit
 from xinji.access.credentials import Credentials
 from xinji.access.identity import Identity
+from xinji.loop import district_time
 from xinji.loop.calendars import Calendars
 from xinji.loop.case_row import CaseRow
 from xinji.loop.cases import CaseEngine
@@ -71,7 +72,7 @@ class House:
         data: the folder; made when missing.
         systems: declarations, from `xinji.systems.discover`.
         case_types, case_classes: those that belong to no system (supervision of the plan).
-        clock: the house's clock; by default the system's.
+        clock: the house's clock; by default the one that it had before, or the system's.
 
     Raises:
         FolderError, StoreError: the folder is in use, or a file in it is not ours.
@@ -90,7 +91,6 @@ class House:
     ) -> None:
         self.systems = tuple(systems)
         self.policy = policy or Policy()
-        self.clock = clock or HouseClock()
         self.folder = Folder(data)
         try:
             self.database = Database(database_url or f"sqlite:///{self.folder.registry}")
@@ -98,6 +98,7 @@ class House:
         except BaseException:
             self.folder.close()
             raise
+        self.clock = district_time.resume(self.database, self.store, clock)
         self.registry = Registry(
             self.database, [kind for system in systems for kind in system.kinds]
         )
@@ -126,7 +127,7 @@ class House:
         indicators = [each for system in systems for each in system.indicators]
         for indicator in indicators:
             check_indicator(indicator)
-        self.figures = Figures(self.store, self.mirror, indicators)
+        self.figures = Figures(self.store, self.mirror, self.clock, indicators)
         self.writer = EventWriter(self.database, self.registry, self.cases, self.clock)
         self.rules = RuleEngine(self.registry, self.store.table)
         self.ingest = Ingest(
@@ -291,6 +292,7 @@ class House:
         """Start turning."""
         self.every(1.0, self._tick, 1.0, shortest=0.1)
         self.every(15.0, self._save, 15.0)
+        self.every(15.0, self._keep_time, 15.0)
         self.every(60.0, self._checkpoint, 60.0)
         self.every(86_400.0, self._retain, 3_600.0)
         self._run(self.ingest.run())
@@ -352,6 +354,9 @@ class House:
     async def _checkpoint(self) -> None:
         await self._on_keeper(self.audit.checkpoint)
 
+    async def _keep_time(self) -> None:
+        await self._on_keeper(lambda: district_time.keep(self.database, self.clock))
+
     async def _retain(self) -> None:
         await self._on_keeper(self.retain)
 
@@ -383,6 +388,7 @@ class House:
         self.ingest.keeper.shutdown(wait=True)
         try:
             self.audit.checkpoint()
+            district_time.keep(self.database, self.clock)
         except (StoreError, OSError) as error:
             log.warning("no last checkpoint: %s", error)
         self.store.close()

@@ -18,6 +18,7 @@ from sqlglot.lineage import Node
 from sqlglot.lineage import lineage as column_lineage
 from sqlglot.optimizer.qualify import qualify
 
+from xinji.loop.clock import HouseClock
 from xinji.model.indicators import Indicator
 from xinji.store.duck import DuckObservations
 from xinji.store.mirror import Mirror
@@ -81,12 +82,16 @@ class IndicatorError(ValueError):
 
 
 class Figures:
-    """Computes indicators of a house."""
+    """Computes indicators of a house; `clock` says which day it is there."""
 
     def __init__(
-        self, store: DuckObservations, mirror: Mirror, indicators: Iterable[Indicator]
+        self,
+        store: DuckObservations,
+        mirror: Mirror,
+        clock: HouseClock,
+        indicators: Iterable[Indicator],
     ) -> None:
-        self._store, self._mirror = store, mirror
+        self._store, self._mirror, self.clock = store, mirror, clock
         self.indicators = {each.id: each for each in indicators}
 
     def compute(self, indicator: Indicator, asof: dt.datetime) -> Figure:

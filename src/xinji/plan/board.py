@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from xinji.loop.calendars import DISTRICT_TIME
+from xinji.loop.clock import HouseClock
 from xinji.loop.indicators import Figure, Figures, lineage, rows_sql
 from xinji.model.indicators import DatedValue, Indicator, Plan, Status, Target
 from xinji.model.system import System
@@ -17,7 +19,6 @@ from xinji.model.title import Title
 from xinji.plan.path import required, status
 from xinji.store.observations import StoreError, columns_of
 
-DISTRICT_TIME = dt.timezone(dt.timedelta(hours=8))
 HISTORY_POINTS = 25
 
 
@@ -68,15 +69,10 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     lights: dict[str, int]
 
 
-def end_of(day: dt.date) -> dt.datetime:
-    """The last moment of a day of the district, or now when the day is not over."""
-    end = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), DISTRICT_TIME)
-    return min(end - dt.timedelta(microseconds=1), dt.datetime.now(dt.UTC))
-
-
-def today() -> dt.date:
-    """The district's date."""
-    return dt.datetime.now(DISTRICT_TIME).date()
+def end_of(day: dt.date, clock: HouseClock) -> dt.datetime:
+    """The last moment of a day of the district, or now by its clock when the day is not over."""
+    last = dt.datetime.combine(day, dt.time.max, DISTRICT_TIME)
+    return min(last, clock.moment())
 
 
 def line_of(
@@ -109,7 +105,7 @@ def line_of(
 def line_as_of(figures: Figures, target: Target, day: dt.date) -> Line:
     """Compute one target's line."""
     indicator = figures.indicators.get(target.indicator)
-    figure = figures.compute(indicator, end_of(day)) if indicator else None
+    figure = figures.compute(indicator, end_of(day, figures.clock)) if indicator else None
     return line_of(target, indicator, figure, day)
 
 
@@ -134,7 +130,7 @@ def board(plan: Plan, systems: tuple[System, ...], figures: Figures, day: dt.dat
         id=plan.id,
         title=plan.title,
         as_of=day,
-        computed_at=dt.datetime.now(dt.UTC),
+        computed_at=figures.clock.moment(),
         families=[{"name": f.name, "title": f.title} for f in plan.families],
         existing=[
             {"number": e.number, "title": e.title, "clause": e.clause, "facts": e.facts}
@@ -175,14 +171,14 @@ def _rows(
 ) -> dict[str, Any]:
     """The rows behind a figure, and how many there are. Rows without an area are not of `area`."""
     try:
-        table, total = figures.rows(indicator, end_of(day), limit)
+        table, total = figures.rows(indicator, end_of(day, figures.clock), limit)
         if area and "area" not in table.column_names:
             return {"columns": [], "rows": [], "total": 0}
         if area:
             code = area.replace("'", "''")
             inside = f"select * from ({rows_sql(indicator)}\n) where starts_with(area, '{code}')"
             scoped = msgspec.structs.replace(indicator, rows_sql=inside)
-            table, total = figures.rows(scoped, end_of(day), limit)
+            table, total = figures.rows(scoped, end_of(day, figures.clock), limit)
     except StoreError as error:
         return {"columns": ["fault"], "rows": [[str(error)]], "total": 0}
     columns = columns_of(table)
@@ -209,6 +205,6 @@ def history(
             for i in range(HISTORY_POINTS)]  # fmt: skip
     return {
         "date": [each.isoformat() for each in days],
-        "value": [figures.compute(indicator, end_of(each)).value for each in days],
+        "value": [figures.compute(indicator, end_of(each, figures.clock)).value for each in days],
         "required": [required(target, each) for each in days],
     }

@@ -14,7 +14,7 @@ from xinji.model.indicators import Plan, Status
 from xinji.model.observations import Source
 from xinji.model.rules import Rule, Severity, Threshold
 from xinji.model.title import Title
-from xinji.plan.board import Line, line_as_of, today
+from xinji.plan.board import Line, line_as_of
 from xinji.store.schema import events
 
 _PEOPLE = ("operator", "administrator")
@@ -120,7 +120,7 @@ def rule_title(indicator: Title) -> Title:
 
 def lines_today(house: House, plan: Plan, day: dt.date | None = None) -> list[Line]:
     """Every target's line at the end of a day; on any thread."""
-    day = day or today()
+    day = day or house.clock.day()
     return [line_as_of(house.figures, target, day) for target in plan.targets]
 
 

@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from xinji.access.scope import contains, within
 from xinji.api.call import Call, Routes, iso
 from xinji.loop.calendars import DISTRICT_TIME
-from xinji.plan.board import today
 from xinji.store.schema import cases, events, things
 from xinji.web.routes.plan import boards
 from xinji.web.routes.things import STATES
@@ -28,7 +27,7 @@ def overview(call: Call) -> dict[str, Any]:
     """What an operator sees first."""
     house, area = call.house, call.person.area
     c = cases.c
-    midnight = dt.datetime.combine(today(), dt.time(), DISTRICT_TIME)
+    midnight = dt.datetime.combine(house.clock.day(), dt.time(), DISTRICT_TIME)
     day = int(midnight.timestamp() * 1e6)
     inside = within(c.area, area)
     with house.database.reading() as connection:
@@ -81,7 +80,7 @@ def overview(call: Call) -> dict[str, Any]:
         },
         "events": {"open": open_events},
         "freshness": _freshness(call),
-        "lights": boards.get(call.site, today()).lights,
+        "lights": boards.today(call.site).lights,
     }
 
 

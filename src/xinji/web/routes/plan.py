@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from typing import Any
 
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 
 from xinji.access.scope import within
 from xinji.api.call import Call, Problem, Routes, Site, iso
-from xinji.plan.board import Board, board, card, today
+from xinji.plan.board import Board, board, card
 from xinji.plan.supervision import TARGET_BEHIND
 from xinji.store.schema import cases
 
@@ -20,21 +21,26 @@ FRESH_SECONDS = 10.0
 
 
 class BoardCache:
-    """Boards by day, for `FRESH_SECONDS`."""
+    """Boards by day, for `FRESH_SECONDS` of the reader's time."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[int, Any], tuple[float, Board]] = {}
+        self._kept: dict[tuple[int, dt.date], tuple[float, Site, Board]] = {}
 
-    def get(self, site: Site, day: Any) -> Board:
+    def get(self, site: Site, day: dt.date) -> Board:
         """The board of a day, computed when the kept one is old."""
         now = time.monotonic()
         key = (id(site), day)
         kept = self._kept.get(key)
         if kept is None or now - kept[0] > FRESH_SECONDS:
             self._kept = {k: v for k, v in self._kept.items() if now - v[0] <= FRESH_SECONDS}
-            kept = (now, board(site.plan, site.house.systems, site.house.figures, day))
-            self._kept[key] = kept
-        return kept[1]
+            found = board(site.plan, site.house.systems, site.house.figures, day)
+            # the site is kept with its board: its number is nobody else's meanwhile
+            kept = self._kept[key] = (now, site, found)
+        return kept[2]
+
+    def today(self, site: Site) -> Board:
+        """The board of the district's day."""
+        return self.get(site, site.house.clock.day())
 
 
 boards = BoardCache()
@@ -43,7 +49,7 @@ boards = BoardCache()
 @routes.get("/api/plan", query="as_of")
 def plan_board(call: Call) -> Board:
     """Every task with its indicators, values and lights, as of a day."""
-    return boards.get(call.site, call.day("as_of", today()))
+    return boards.get(call.site, call.day("as_of", call.house.clock.day()))
 
 
 @routes.get("/api/plan/indicators/{id}", query="as_of limit")
@@ -56,7 +62,7 @@ def plan_card(call: Call) -> dict[str, Any]:
     answer = card(
         call.house.figures,
         target,
-        call.day("as_of", today()),
+        call.day("as_of", call.house.clock.day()),
         call.number("limit", 50, 1, 1_000),
         call.person.area,
     )
