@@ -104,6 +104,16 @@ DEVICE_FAULT = CaseType(
             source=WORK,
             roles=("timer",),
         ),
+        # by the machine alone, and only what nobody has taken up yet
+        Action(
+            name="merge",
+            title=Title("并入成批事件", "Merged into an incident"),
+            source=("filed",),
+            target="closed",
+            roles=("rule",),
+            sets=("parent",),
+            outcome="merged",
+        ),
         Action(
             name="void",
             title=Title("作废", "Void"),
@@ -135,3 +145,10 @@ DEVICE_DATA = CaseClass(
     limit_seconds=24 * 3600,
 )
 """Classes that any system's rules may use."""
+DEVICE_GROUP = CaseClass(
+    name="device-group",
+    title=Title("成批设备异常", "Many devices at once"),
+    type="device-fault",
+    limit_seconds=2 * 3600,
+)
+"""One cause with all the alarms that it explains: the class of an incident's case."""

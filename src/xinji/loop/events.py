@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from xinji.access.chain import sm3
 from xinji.loop.cases import CaseEngine
 from xinji.loop.clock import HouseClock
+from xinji.loop.incidents import Incidents, Slots
 from xinji.loop.rules import Found
 from xinji.model.observations import Source
 from xinji.model.rules import Rule, Silence
@@ -21,6 +22,7 @@ from xinji.model.title import Title
 from xinji.store.database import Database, Prepared
 from xinji.store.registry import Registry
 from xinji.store.schema import events, things
+from xinji.store.series import SeriesTable
 
 STALE_US = 3600 * 1_000_000
 """An episode that was found more than this after it happened is recorded but makes no work."""
@@ -31,6 +33,9 @@ def event_id(found: Found) -> str:
     return sm3(f"{found.rule.id}|{found.subject}|{found.source}|{found.onset}".encode())[:24]
 
 
+Ended = tuple[str, str, int, float | None]
+"""An event that is over: its id, its thing, when (microseconds), the extreme value."""
+
 Door = Callable[[Found, str, str], str]
 """How a case type takes an event in: (found, event id, source word) -> case id."""
 
@@ -38,15 +43,29 @@ Door = Callable[[Found, str, str], str]
 class EventWriter:
     """Used on the keeper thread.
 
+    Args:
+        table, slots: see `Incidents`.
+
     Attributes:
         doors: by case type, for those that do not take one case per thing and class.
+        incidents: which of the others share a case.
     """
 
     def __init__(
-        self, database: Database, registry: Registry, engine: CaseEngine, clock: HouseClock
+        self,
+        database: Database,
+        registry: Registry,
+        engine: CaseEngine,
+        clock: HouseClock,
+        table: Callable[[], SeriesTable],
+        slots: Callable[[Rule | None], Slots],
     ) -> None:
         self._database, self._registry, self._engine = database, registry, engine
         self._clock = clock
+        self._touched: set[str] = set()
+        self.incidents = Incidents(
+            database, registry, engine, clock, table, slots, self._case_of_one, self._touched
+        )
         e = events.c
         self._known = Prepared(
             sa.select(e.case_id).where(e.id == sa.bindparam("event")), database.writer
@@ -68,6 +87,7 @@ class EventWriter:
             .values(state=sa.bindparam("new_state"), revision=sa.bindparam("new_revision")),
             database.writer,
         )
+        self._rules: dict[str, Rule] = {}
         self._silence_rules: set[str] = set()
         self.doors: dict[str, Door] = {}
         self._load()
@@ -89,15 +109,39 @@ class EventWriter:
             )
 
     def set_rules(self, rules: Iterable[Rule]) -> None:
-        """Know which rules mean silence."""
-        self._silence_rules = {rule.id for rule in rules if isinstance(rule.condition, Silence)}
+        """Know the rules: which mean silence, and whose events are still to get a case."""
+        self._rules = {rule.id: rule for rule in rules}
+        self._silence_rules = {
+            rule.id for rule in self._rules.values() if isinstance(rule.condition, Silence)
+        }
+
+    def resume(self) -> None:
+        """Take up open incidents, and events that a kill left without a case."""
+        self.incidents.reload(self._rules, self._is_grouped)
+
+    def _is_grouped(self, rule: Rule, detected: int) -> bool:
+        """Whether an event gets a case by `incidents`: it is fresh and no door takes it."""
+        known = self._engine.classes.get(rule.case_class)
+        fresh = self._clock.now() - detected <= STALE_US
+        return known is not None and known.type not in self.doors and fresh
 
     def first(self, thing: str) -> bool:
         """True when nothing was ever received from a thing."""
         return thing not in self._heard
 
-    def write(self, found: Iterable[Found], heard: Iterable[str] = ()) -> None:
+    def write(
+        self,
+        found: Iterable[Found],
+        heard: Iterable[str] = (),
+        *,
+        ended: Iterable[Ended] = (),
+        now: int = 0,
+    ) -> None:
         """Record transitions, and things heard for the first time, in one transaction.
+
+        Args:
+            ended: events that are over without the rule that found them.
+            now: the moment up to which everything that came in is known; default the clock's.
 
         Raises:
             StoreFull: nothing was recorded; memory is as on disk again.
@@ -109,12 +153,20 @@ class EventWriter:
                         self._begin(each)
                     else:
                         self._finish(each)
+                for each_ended in ended:
+                    self._end_event(*each_ended)
                 for thing in heard:
                     self._heard.add(thing)
                     self._state(thing)
+                self.incidents.decide(now or self._clock.now())
+                # once for all events of a case: an incident has thousands
+                while self._touched:
+                    self._engine.signal(self._touched.pop())
         except Exception:
+            self._touched.clear()
             self._load()
             self._engine.reload()
+            self.resume()
             raise
 
     def _begin(self, found: Found) -> None:
@@ -148,14 +200,21 @@ class EventWriter:
             self._make_work(found, number, source)
 
     def _make_work(self, found: Found, number: str, source: str) -> None:
-        """Attach the event to the open case of the same thing and class, or open one."""
+        """A case for an event: the door's, the thing's open one, or what `incidents` decides."""
         rule = found.rule
         known = self._engine.classes.get(rule.case_class)
         door = self.doors.get(known.type) if known else None
         if door is not None:
-            case: str | None = door(found, number, source)
+            self._join(number, door(found, number, source))
+        elif not found.thing or self._engine.open_case(found.subject, rule.case_class):
+            self._case_of_one(found, number, source)
         else:
-            case = self._engine.open_case(found.subject, rule.case_class)
+            self.incidents.add(found, number, source)
+
+    def _case_of_one(self, found: Found, number: str, source: str) -> str:
+        """Attach an event to the open case of the same subject and class, or to a new one."""
+        rule = found.rule
+        case = self._engine.open_case(found.subject, rule.case_class)
         if case is None:
             place = self._registry.things.get(found.thing)
             subject = Title(place.name, place.name) if place else self._area_title(found.area)
@@ -174,20 +233,22 @@ class EventWriter:
                     "limit": found.bound,
                 },
             )
+        self._join(number, case)
+        return case
+
+    def _join(self, number: str, case: str) -> None:
         with self._database.writing() as connection:
             connection.execute(sa.update(events).where(events.c.id == number).values(case_id=case))
-        self._engine.signal(case)
+        self._touched.add(case)
 
     def _area_title(self, code: str) -> Title:
         area = self._registry.areas.get(code)
         return area.title if area else Title(code, code)
 
     def _finish(self, found: Found) -> None:
-        number = event_id(found)
-        self.end(number, found.thing, found.at, found.extreme)
+        self._end_event(event_id(found), found.thing, found.at, found.extreme)
 
-    def end(self, number: str, thing: str, at: int, extreme: float | None) -> None:
-        """End an open event, in the open transaction."""
+    def _end_event(self, number: str, thing: str, at: int, extreme: float | None) -> None:
         cursor = self._database.cursor()
         done = self._end(
             cursor,
@@ -200,9 +261,10 @@ class EventWriter:
             return
         self._open[thing].pop(number, None)
         self._state(thing)
+        self.incidents.ended(number)
         case = self._known(cursor, event=number).fetchone()[0]
         if case is not None:
-            self._engine.signal(case)
+            self._touched.add(case)
 
     def _state(self, thing: str) -> None:
         """Write a thing's state from its open events."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,14 @@ from xinji.loop.calendars import Calendars
 from xinji.loop.case_row import CaseRow
 from xinji.loop.cases import CaseEngine
 from xinji.loop.clock import HouseClock
-from xinji.loop.device_fault import DEVICE_DATA, DEVICE_FAULT, DEVICE_SILENT
+from xinji.loop.device_fault import DEVICE_DATA, DEVICE_FAULT, DEVICE_GROUP, DEVICE_SILENT
 from xinji.loop.events import EventWriter
+from xinji.loop.findings import PIECE, Findings
 from xinji.loop.indicators import Figures
 from xinji.loop.indicators import check as check_indicator
 from xinji.loop.ingest import Ingest
 from xinji.loop.jobs import Jobs
+from xinji.loop.listening import Listening
 from xinji.loop.rules import RuleEngine
 from xinji.model.cases import CaseClass, CaseType
 from xinji.model.observations import Source
@@ -54,6 +57,14 @@ DAY_US = 86_400 * 1_000_000
 ON_THE_WAY_SECONDS = 20.0
 """Real seconds that a thing may be behind its like before it is silent on a fast clock."""
 HOUR_US = 3_600 * 1_000_000
+BEAT_SECONDS = 0.25
+FINDINGS_SECONDS = 0.1
+"""Real seconds of writing what was found before the keeper does what else waits for it."""
+TIMERS_A_TURN = 50
+"""Timers of cases that fire in one turn; the rest in the next ones."""
+EASY_SECONDS, HARD_SECONDS = 4.0, 16.0
+"""Real seconds behind up to which a fast clock keeps its speed, and by which more it is stopped
+down to real time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +128,7 @@ class House:
             [
                 DEVICE_SILENT,
                 DEVICE_DATA,
+                DEVICE_GROUP,
                 *case_classes,
                 *(c for s in systems for c in s.case_classes),
             ],
@@ -128,14 +140,23 @@ class House:
         for indicator in indicators:
             check_indicator(indicator)
         self.figures = Figures(self.store, self.mirror, self.clock, indicators)
-        self.writer = EventWriter(self.database, self.registry, self.cases, self.clock)
         self.rules = RuleEngine(self.registry, self.store.table)
+        self.writer = EventWriter(
+            self.database,
+            self.registry,
+            self.cases,
+            self.clock,
+            lambda: self.store.table,
+            self.rules.watched,
+        )
+        self.findings = Findings(self.writer)
+        self.listening = Listening()
         self.ingest = Ingest(
             self.store, self.registry, self.database, self.clock, self._after_commit
         )
         self._listening: list[Callable[[Rows], None]] = []
         self._saved_commit = -1
-        self._behind = False
+        self._behind = self._going_on = False
         self.other_titles: dict[str, Title] = {}
         self._attached = 0
         self._rate = 0.0
@@ -150,6 +171,7 @@ class House:
                 self.parts[system.name] = system.part(self)
         self.set_rules()
         self.rules.warm()
+        self.writer.resume()
         self._catch_up()
 
     # -- rules ------------------------------------------------------------------------------
@@ -182,6 +204,7 @@ class House:
     def _catch_up(self) -> None:
         """Bring rules and events up to the last commit: snapshot, then the rows after it."""
         self.rules.table = self.store.table
+        self.findings.clear()
         commit = self.rules.load(self.folder.rule_state)
         if commit > self.store.commit:
             log.warning("rule state is ahead of the store; it is rebuilt")
@@ -193,9 +216,9 @@ class House:
                 batch.column("time").to_numpy(),
                 batch.column("value").to_numpy(),
             )
-            self.writer.write(found, self._heard())
-        open_silences = self._open_silences()
-        self.rules.resume_silence(self.clock.now(), open_silences)
+            self.findings.put(found, self._heard())
+            self.findings.write(self.clock.now())
+        self.rules.resume_silence(self.clock.now(), self._open_silences())
         self._close_orphans()
         self._behind = False
 
@@ -217,11 +240,14 @@ class House:
             rows = connection.execute(
                 sa.select(events).where(events.c.ended_at.is_(None), ~events.c.rule.like("plan.%"))
             ).all()
-        with self.database.writing():
-            for row in rows:
-                area = "" if row.thing else row.area
-                if (row.rule, row.thing, area, int(Source.of(row.source))) not in active:
-                    self.writer.end(row.id, row.thing, now, row.extreme)
+        over = [
+            (row.id, row.thing, now, row.extreme)
+            for row in rows
+            if (row.rule, row.thing, "" if row.thing else row.area, int(Source.of(row.source)))
+            not in active
+        ]
+        for begin in range(0, len(over), PIECE):
+            self.writer.write((), ended=over[begin : begin + PIECE])
 
     def _heard(self) -> list[str]:
         """Things whose first row is among the series attached since the last call."""
@@ -234,15 +260,38 @@ class House:
             self._catch_up()
         else:
             try:
-                found = self.rules.observe(rows.series, rows.times, rows.values)
-                heard = self._heard()
-                if found or heard:
-                    self.writer.write(found, heard)
+                self.findings.put(
+                    self.rules.observe(rows.series, rows.times, rows.values), self._heard()
+                )
+                self._write_findings()
             except StoreError:
                 self._behind = True
                 raise
         for listener in self._listening:
             listener(rows)
+
+    def _write_findings(self) -> None:
+        """Write for a moment; what is left is written behind what waits for the keeper by then."""
+        if not self.findings.write(self.ingest.heard_to(), FINDINGS_SECONDS):
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if self._going_on:
+            return
+
+        def more() -> None:
+            self._going_on = False
+            try:
+                if not self._behind:
+                    self._write_findings()
+            except StoreError as error:
+                # found again from the store, as after a commit
+                self._behind = True
+                log.error("put off: %s", error)
+
+        with suppress(RuntimeError):  # the house is being closed
+            self.ingest.keeper.submit(more)
+            self._going_on = True
 
     def changed_at(self, tables: Iterable[str]) -> int:
         """Newest change of some registry tables, Unix microseconds, as far as it is recorded."""
@@ -296,6 +345,7 @@ class House:
         self.every(60.0, self._checkpoint, 60.0)
         self.every(86_400.0, self._retain, 3_600.0)
         self._run(self.ingest.run())
+        self._run(self._beat())
         for first, seconds, shortest, chore in self._chores:
             self._run(self._repeat(first, seconds, shortest, chore))
 
@@ -325,24 +375,47 @@ class House:
 
     async def _tick(self) -> None:
         self._measure_rate()
+        self.clock.keep_up(1.0 - (self.behind_seconds() - EASY_SECONDS) / HARD_SECONDS)
         await self._on_keeper(self.turn)
+
+    async def _beat(self) -> None:
+        """Runs while the loop reads its sockets; a pause of it is nobody's silence."""
+        while True:
+            self.listening.beat(self.clock.now(), BEAT_SECONDS, self.clock.speed)
+            await asyncio.sleep(BEAT_SECONDS)
+
+    def behind_seconds(self) -> float:
+        """Real seconds that what came in waits for its commit; on a fast clock, for its sender too.
+
+        A fast clock belongs to a simulated district, whose devices go by it: when all their values
+        are old, it is the machine that is late.
+        """
+        now, heard_to = self.clock.now(), self.ingest.heard_to()
+        if self.clock.wanted != 1 and self.ingest.newest:
+            heard_to = min(heard_to, self.ingest.newest)
+        return (now - heard_to) / 1e6 / max(self.clock.wanted, 1.0)
 
     def turn(self) -> None:
         """Silence and timers, on the keeper thread; once a second while the house runs."""
         if self._behind:
             self._catch_up()
-        way = int(ON_THE_WAY_SECONDS * self.clock.speed * 1e6) if self.clock.speed != 1 else None
-        found = self.rules.listen(self.clock.now(), way)
-        if found:
-            self.writer.write(found)
-        self.cases.run_timers()
+        fast = self.clock.wanted
+        way = int(ON_THE_WAY_SECONDS * fast * 1e6) if fast != 1 else None
+        heard_to = self.ingest.heard_to()
+        self.findings.put(self.rules.listen(heard_to, way, self.listening.lost))
+        if self.findings:
+            self._write_findings()
+        elif self.writer.incidents.undecided():
+            self.writer.write((), now=heard_to)
+        self.cases.run_timers(TIMERS_A_TURN)
 
     async def _save(self) -> None:
         await self._on_keeper(self.save)
 
     def save(self) -> None:
         """Write the rules' snapshot when rows came since the last."""
-        if self._behind or self.store.commit == self._saved_commit:
+        # what is found but not written is found again from the last snapshot
+        if self._behind or self.findings or self.store.commit == self._saved_commit:
             return
         try:
             self.rules.save(self.folder.rule_state, self.store.commit)

@@ -50,6 +50,9 @@ _REASONS = {
     BAD_TIME: (Reason.BAD_TIME, "time is before 1970"),
 }
 
+NOTHING = 1 << 62
+"""No moment: nothing waits."""
+
 Waiting = tuple[Batch, Callable[[Receipt], None]]
 
 
@@ -79,7 +82,11 @@ class Counters:
 
 
 class Ingest:
-    """See `xinji.wire.inlet.Inlet`."""
+    """See `xinji.wire.inlet.Inlet`.
+
+    Attributes:
+        newest: time of the newest row stored since the start, microseconds, not after the clock.
+    """
 
     def __init__(
         self,
@@ -105,6 +112,8 @@ class Ingest:
         self.keeper = ThreadPoolExecutor(1, thread_name_prefix="keeper")
         self.counters = Counters()
         self.stamped_to = 0
+        self.newest = 0
+        self._waiting_since = self._committing_since = NOTHING
         self.read_only = ""
 
     def resolve(self, device: Device, thing: str, name: str) -> int | Reason:
@@ -138,6 +147,8 @@ class Ingest:
 
     def submit(self, batch: Batch, done: Callable[[Receipt], None]) -> None:
         """See `Inlet`."""
+        if not self._waiting:
+            self._waiting_since = self._clock.now()
         self._waiting.append((batch, done))
         self._rows_waiting += len(batch.series) + len(batch.refused)
         self._wake.set()
@@ -173,6 +184,10 @@ class Ingest:
         """See `Inlet`."""
         return self._rows_waiting > QUEUE_ROWS
 
+    def heard_to(self) -> int:
+        """The moment up to which everything that came in has been judged, microseconds."""
+        return min(self._clock.now(), self._waiting_since, self._committing_since)
+
     async def run(self) -> None:
         """Commit until cancelled; the last commit is finished first."""
         loop = asyncio.get_running_loop()
@@ -181,9 +196,11 @@ class Ingest:
             await self._wake.wait()
             self._wake.clear()
             waiting, self._waiting = self._waiting, []
+            self._committing_since, self._waiting_since = self._waiting_since, NOTHING
             if waiting:
                 work = loop.run_in_executor(self.keeper, self._commit_all, waiting, loop)
                 await asyncio.shield(work)
+            self._committing_since = NOTHING
 
     def _commit_all(self, waiting: list[Waiting], loop: asyncio.AbstractEventLoop) -> None:
         """On the keeper: one commit for all batches without a name, one for each with one."""
@@ -246,8 +263,11 @@ class Ingest:
         self._answer(group, receipts, loop)
         if appended is not None and len(rows):
             # on a fast clock a hiccup of the machine is minutes: rows' own times say who was heard
-            fast = self._clock.speed != 1
+            fast = self._clock.wanted != 1
             table.arrived[rows.series] = min(now, int(rows.times.max())) if fast else now
+            connections = [table.connection_number(b.connection or b.sender) for b in batches]
+            table.connection[rows.series] = np.array(connections, np.int32)[owner]
+            self.newest = max(self.newest, min(now, int(rows.times.max())))
             try:
                 self._after_commit(appended, rows)
             except StoreError as error:

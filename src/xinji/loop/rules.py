@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,9 @@ from xinji.store.registry import Registry
 from xinji.store.series import SeriesTable
 
 log = logging.getLogger(__name__)
+
+DEFAULT_PERIOD_SECONDS = 60.0
+"""How often a property reports that does not say how often."""
 
 _STATE = ("phase", "since", "onset", "value", "extreme", "reference", "reference_time", "spread",
           "seen", "bound")  # fmt: skip
@@ -255,22 +258,47 @@ class RuleEngine:
                 bound=float(row["bound"]),
             )
 
-    def listen(self, now: int, on_the_way: int | None = None) -> list[Found]:
-        """Silence by the house clock: who fell silent, and who is heard again.
+    def watched(self, rule: Rule | None) -> tuple[Int32, Int64]:
+        """The series that a rule watches, and how often each reports (microseconds).
 
-        On a fast clock a hiccup of the machine is minutes of everybody's time. With `on_the_way`
-        (microseconds) a thing is silent only by that much behind the last one that the same rule
-        heard, so that a carrier that lags as a whole makes nobody silent.
+        None is silence: all its rules together. A thing is missed after three periods.
         """
         self.attach()
-        if not self._silence:
-            return []
+        if rule is None:
+            series, limits = self._silence_of()
+            return series, limits // 3
+        number = self.rules.index(rule)
+        slots = self._slots[: self._slot_count]
+        found = slots["series"][slots["rule"] == number].astype(np.int32)
+        known = self._registry.properties[rule.kind, rule.property]
+        period = known.expected_seconds or DEFAULT_PERIOD_SECONDS
+        return found, np.full(len(found), int(period * 1e6), np.int64)
+
+    def _silence_of(self) -> tuple[Int32, Int64]:
         if self._silence_arrays is None:
             self._silence_arrays = (
                 np.array([series for _, series, _ in self._silence], np.int32),
                 np.array([limit for _, _, limit in self._silence], np.int64),
             )
-        series, limits = self._silence_arrays
+        return self._silence_arrays
+
+    def listen(
+        self,
+        now: int,
+        on_the_way: int | None = None,
+        lost: Callable[[Int64, int], Int64] | None = None,
+    ) -> list[Found]:
+        """Silence by the house clock: who fell silent, and who is heard again.
+
+        On a fast clock a hiccup of the machine is minutes of everybody's time. With `on_the_way`
+        (microseconds) a thing is silent only by that much behind the last one that the same rule
+        heard, so that a carrier that lags as a whole makes nobody silent. `lost` tells how much of
+        the time since some moments the house could hear nobody (`Listening.lost`).
+        """
+        self.attach()
+        if not self._silence:
+            return []
+        series, limits = self._silence_of()
         arrived = self.table.arrived[series]
         until: Int64 | int = now
         if on_the_way is not None:
@@ -278,7 +306,10 @@ class RuleEngine:
             heard = np.zeros(len(self.rules), np.int64)
             np.maximum.at(heard, rules, arrived)
             until = np.minimum(now, heard[rules] - on_the_way)
-        silent = (arrived > 0) & (until - arrived > limits)
+        missed = until - arrived
+        if lost is not None:
+            missed = missed - lost(arrived, now)
+        silent = (arrived > 0) & (missed > limits)
         found = []
         for at in np.flatnonzero(silent).tolist():
             if at not in self._silent:

@@ -141,12 +141,13 @@ def supervise(house: House, plan: Plan, lines: list[Line] | None = None) -> list
                 )
             )
         }
-    house.writer.write(_behind(house, plan, lines, set(open_events)))
-    with house.database.writing():
-        for line in lines:
-            row = open_events.get(RULE_PREFIX + line.id)
-            if row is not None and line.status in (Status.ON_PATH, Status.AHEAD):
-                house.writer.end(row.id, "", house.clock.now(), line.value)
+    now = house.clock.now()
+    over = [
+        (open_events[RULE_PREFIX + line.id].id, "", now, line.value)
+        for line in lines
+        if RULE_PREFIX + line.id in open_events and line.status in (Status.ON_PATH, Status.AHEAD)
+    ]
+    house.writer.write(_behind(house, plan, lines, set(open_events)), ended=over)
     return [line for line in lines if line.status is Status.BEHIND]
 
 

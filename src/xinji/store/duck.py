@@ -155,10 +155,7 @@ class DuckObservations:
         # Names that were known but not yet durable keep their numbers.
         for key in self.table.names[len(table) :]:
             table.number(*key)
-        known = len(self.table)
-        table.low[:known] = self.table.low[:known]
-        table.high[:known] = self.table.high[:known]
-        table.arrived[:known] = self.table.arrived[:known]
+        table.take_over(self.table)
         self.table = table
         row = self._connection.execute(
             "select coalesce(max(commit_id), 0), count(*) from store.rows"

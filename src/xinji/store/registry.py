@@ -51,10 +51,15 @@ class Place:
 
 
 class Registry:
-    """Areas, kinds and things of a house. Safe to read from any thread."""
+    """Areas, kinds and things of a house. Safe to read from any thread.
+
+    Attributes:
+        version: rises when things or areas were put.
+    """
 
     def __init__(self, database: Database, kinds: Iterable[Kind]) -> None:
-        self._database = database
+        self.database = database
+        self.version = 0
         self.kinds: dict[str, Kind] = {kind.name: kind for kind in kinds}
         self.properties: dict[tuple[str, str], Property] = {
             (kind.name, each.name): each for kind in self.kinds.values() for each in kind.properties
@@ -82,7 +87,7 @@ class Registry:
         """Add or replace areas. Raises ValueError for an invalid polygon."""
         merged = self.areas | {area.code: area for area in areas}
         places = Places(merged.values())
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             for area in areas:
                 if self.areas.get(area.code) == area:
                     continue
@@ -96,10 +101,11 @@ class Registry:
                         parent=area.parent,
                         area_km2=area.area_km2,
                         geometry=area.geometry,
-                        revision=self._database.changed("areas", area.code),
+                        revision=self.database.changed("areas", area.code),
                     )
                 )
         self.areas, self.places = merged, places
+        self.version += 1
 
     def check(self, thing: Thing) -> Thing:
         """The thing with its area filled in. Raises Invalid."""
@@ -143,7 +149,7 @@ class Registry:
         """Register or update checked things in one transaction; returns (created, updated)."""
         t = things_table
         created = updated = 0
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             for thing in things:
                 values = {
                     "kind": thing.kind,
@@ -157,7 +163,7 @@ class Registry:
                     "h3": cell_of(thing.longitude, thing.latitude),
                     "in_service_since": thing.in_service_since,
                     "retired_at": thing.retired_at,
-                    "revision": self._database.changed("things", thing.id),
+                    "revision": self.database.changed("things", thing.id),
                 }
                 if thing.id in self.things:
                     updated += 1
@@ -170,6 +176,7 @@ class Registry:
             self.things[thing.id] = Place(
                 thing.kind, thing.name, thing.area, thing.longitude, thing.latitude, thing.source
             )
+        self.version += 1
         return created, updated
 
     def _box(self, connection: sa.Connection, thing: Thing) -> None:

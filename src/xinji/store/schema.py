@@ -190,6 +190,21 @@ case_steps = Table(
     UniqueConstraint("case_id", "number"),
 )
 
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("case_id", String(32), ForeignKey("cases.id"), primary_key=True),
+    # "silence", or the rule whose alarms it explains
+    Column("signal", String(128), nullable=False),
+    # which node fell: a relation of things, and the value that they share
+    Column("relation", String(128), nullable=False),
+    Column("node", Text, nullable=False),
+    Column("onset", BigInteger, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Index("ix_incidents_ended_at", "ended_at"),
+)
+
 timers = Table(
     "timers",
     metadata,

@@ -14,6 +14,8 @@ from numba import njit
 from xinji.store.observations import StoreFull
 
 CAPACITY = 1 << 22
+MOST_CONNECTIONS = 1 << 16
+"""Names of connections that are remembered; clients choose theirs."""
 
 SOUND, NOT_FINITE, BAD_RANGE, FUTURE, BAD_TIME = range(5)
 
@@ -29,6 +31,8 @@ class SeriesTable:
         last_time, last_value, last_quality: newest stored row, time 0 when there is none.
         taken_time: newest time of the rows stored or being stored; what `fresh_rows` compares with.
         arrived: house clock (Unix microseconds) of the newest arrival; 0 before the first.
+        connection: which of `connections` the newest arrival came over, from 1; 0 is unknown.
+        connections: names of connections; the first is number 1.
         low, high: physical range of the property; both 0 until `number` is told one.
     """
 
@@ -41,6 +45,9 @@ class SeriesTable:
         self.last_value = np.zeros(capacity, np.float64)
         self.last_quality = np.zeros(capacity, np.uint8)
         self.arrived = np.zeros(capacity, np.int64)
+        self.connection = np.zeros(capacity, np.int32)
+        self.connections: list[str] = []
+        self._connections: dict[str, int] = {}
         self.low = np.zeros(capacity, np.float64)
         self.high = np.zeros(capacity, np.float64)
 
@@ -67,6 +74,23 @@ class SeriesTable:
             self.names.append(key)
             self.numbers[key] = number
             return number
+
+    def connection_number(self, name: str) -> int:
+        """The number of a connection, new when it was not known; 0 when there are too many."""
+        found = self._connections.get(name)
+        if found is None:
+            if len(self.connections) >= MOST_CONNECTIONS:
+                return 0
+            self.connections.append(name)
+            found = self._connections[name] = len(self.connections)
+        return found
+
+    def take_over(self, other: SeriesTable) -> None:
+        """Keep what only memory knows of the series of another table: ranges, arrivals."""
+        known = len(other)
+        for name in ("low", "high", "arrived", "connection"):
+            getattr(self, name)[:known] = getattr(other, name)[:known]
+        self.connections, self._connections = other.connections, other._connections
 
     def limit(self, number: int, low: float | None, high: float | None) -> None:
         """Set the physical range of a series."""

@@ -44,6 +44,7 @@ class Batch:
         refused: rows that the codec or `resolve` refused already; they are recorded with the batch.
         sender: the device, for the refusal table.
         batch_id: a name under which the batch is stored at most once, or empty.
+        connection: the connection that it came over, where a sender has several; else empty.
     """
 
     series: Sequence[int]
@@ -54,6 +55,7 @@ class Batch:
     indexes: Sequence[int] | None = None
     refused: list[Refusal] = field(default_factory=list)
     batch_id: str = ""
+    connection: str = ""
 
 
 class Inlet(Protocol):

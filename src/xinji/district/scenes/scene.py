@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,25 +46,33 @@ class Seen:
     visible: float
 
 
+@functools.cache
+def grain() -> npt.NDArray[np.int8]:
+    """Noise of a sensor, (NOISE_FRAMES, HEIGHT, WIDTH, 3): one for all cameras, 5 MB."""
+    generator = np.random.default_rng(13)
+    drawn = [
+        generator.normal(0, 2.2, (HEIGHT, WIDTH, 3)).astype(np.int8) for _ in range(NOISE_FRAMES)
+    ]
+    return np.stack(drawn)
+
+
 class Scene:
     """One camera. `render` and `truth` are functions of their arguments and the seed alone."""
 
     def __init__(self, seed: int, problems: tuple[str, ...]) -> None:
         self.layout = lay_out(seed, problems)
         self._drawn: dict[tuple[str, int, int, bool, int], sprites.Sprite] = {}
-        generator = np.random.default_rng((seed, 13))
-        self._noise = [
-            generator.normal(0, 2.2, (HEIGHT, WIDTH, 3)).astype(np.int8)
-            for _ in range(NOISE_FRAMES)
-        ]
+        # every camera begins at another picture of the grain that all share
+        self._first_noise = int(np.random.default_rng((seed, 13)).integers(NOISE_FRAMES))
         rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
         lamps = np.zeros((HEIGHT, WIDTH), np.float32)
         for x in self.layout.lamps:
             lamps += np.exp(-(((columns - x) / 130) ** 2) - ((rows - 215) / 95) ** 2)
         windows = np.exp(-(((rows - self.layout.wall + 20) / 50) ** 2)) * 0.6
         self._lamps = np.clip(0.34 + 0.66 * lamps + windows, 0, 1)
-        self._columns = columns[0]
-        self._rows = rows[:, :1]
+        # copies: a view would keep the whole grid
+        self._columns = columns[0].copy()
+        self._rows = rows[:, :1].copy()
         self._rack = rack_sprite(self.layout)
 
     def render(
@@ -90,7 +99,7 @@ class Scene:
         image = self._light(image, time_us, conditions, placed)
         if conditions.rain > 0:
             self._rain(image, time_us, conditions.rain)
-        noise = self._noise[(time_us // 200_000) % NOISE_FRAMES]
+        noise = grain()[(self._first_noise + time_us // 200_000) % NOISE_FRAMES]
         noisy = np.asarray(cv2.add(image, noise, dtype=cv2.CV_8U), np.uint8)
         return _spoil(noisy, conditions.health)
 
@@ -265,10 +274,9 @@ class Scene:
                     ahead = -1 if thing.flipped else 1
                     x = thing.x + ahead * 3.2 * self.layout.scale(thing.y)
                     reach = 1.9 * self.layout.scale(thing.y)
-                    light += night * 0.7 * np.exp(
-                        -(((self._columns - x) / reach) ** 2)
-                        - ((self._rows - thing.y + 6) / (0.3 * reach)) ** 2
-                    )  # fmt: skip
+                    across = np.exp(-(((self._columns - x) / reach) ** 2))
+                    down = np.exp(-(((self._rows - thing.y + 6) / (0.3 * reach)) ** 2))
+                    light += (night * 0.7 * down) * across
         gains = np.clip(light * 255 / 1.15, 0, 255).astype(np.uint8)
         lit = cv2.multiply(image, cv2.merge([gains] * 3), scale=1.15 / 255)
         return np.asarray(lit, np.uint8)

@@ -200,6 +200,7 @@ class Connection(asyncio.Protocol):
             endpoint.sessions[session] = self
             self._session = session
         self._device = device
+        self._connection_name = f"{device.name}/{connect.client_id}"
         self._intake = Intake(endpoint.inlet, device)
         self._keep_alive = connect.keep_alive * 1.5  # [3.1.2-24]
         endpoint.counters.accepted += 1
@@ -222,6 +223,7 @@ class Connection(asyncio.Protocol):
         for delivery in self._intake.deliveries(messages):
             self._unacknowledged += len(delivery.packet_ids)
             self._deliveries.append(delivery)
+            delivery.batch.connection = self._connection_name
             endpoint.inlet.submit(delivery.batch, partial(self._done, delivery))
         if limits.messages_per_second:
             self._spend(len(messages), now)

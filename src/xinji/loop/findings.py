@@ -1,0 +1,61 @@
+"""What the rules found, on its way to the database in small commits.
+
+A hundred thousand things that fall silent together are a hundred thousand events. They are written
+a few hundred at a time, and between two commits the writer is anybody's who waits for it: whoever
+signs in, changes a rule or sends fifty rows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable
+
+from xinji.loop.events import EventWriter
+from xinji.loop.rules import Found
+
+PIECE = 200
+"""Transitions of one commit."""
+GAP_SECONDS = 0.001
+"""Between two commits of one turn: long enough for a waiting thread to take the lock."""
+
+
+class Findings:
+    """The queue in front of an `EventWriter`; on the keeper thread only."""
+
+    def __init__(self, writer: EventWriter) -> None:
+        self._writer = writer
+        self._found: deque[Found] = deque()
+        self._heard: deque[str] = deque()
+
+    def __len__(self) -> int:
+        return len(self._found) + len(self._heard)
+
+    def put(self, found: Iterable[Found], heard: Iterable[str] = ()) -> None:
+        """Queue transitions, and things heard for the first time."""
+        self._found.extend(found)
+        self._heard.extend(heard)
+
+    def clear(self) -> None:
+        """Forget what is queued; the rules find it again."""
+        self._found.clear()
+        self._heard.clear()
+
+    def write(self, now: int, seconds: float = float("inf")) -> bool:
+        """Write what is queued, for about `seconds`; True when nothing is left.
+
+        Args:
+            now: see `EventWriter.write`.
+
+        Raises:
+            StoreFull: a piece was not written; the queue is lost, see `clear`.
+        """
+        end = time.monotonic() + seconds
+        while self._found or self._heard:
+            found = [self._found.popleft() for _ in range(min(PIECE, len(self._found)))]
+            heard = [self._heard.popleft() for _ in range(min(PIECE, len(self._heard)))]
+            self._writer.write(found, heard, now=now)
+            if time.monotonic() > end:
+                break
+            time.sleep(GAP_SECONDS)
+        return not self
