@@ -38,8 +38,8 @@ class Days:
     """What happens: alarms in order of time, and the fault that each is of.
 
     `period`, `phase`, `down_from` and `back_at` are of each thing: how often it reports, and when
-    it was last heard before it fell and is heard again. `last` is when the thing of an alarm was last
-    heard, `until` when it comes back. All in seconds.
+    it was last heard before it fell and is heard again. `last` is when the thing of an alarm was
+    last heard, `until` when it comes back. All in seconds.
     """
 
     relations: list[Relation]

@@ -197,10 +197,12 @@ class Ingest:
             self._wake.clear()
             waiting, self._waiting = self._waiting, []
             self._committing_since, self._waiting_since = self._waiting_since, NOTHING
-            if waiting:
-                work = loop.run_in_executor(self.keeper, self._commit_all, waiting, loop)
-                await asyncio.shield(work)
-            self._committing_since = NOTHING
+            try:
+                if waiting:
+                    work = loop.run_in_executor(self.keeper, self._commit_all, waiting, loop)
+                    await asyncio.shield(work)
+            finally:
+                self._committing_since = NOTHING
 
     def _commit_all(self, waiting: list[Waiting], loop: asyncio.AbstractEventLoop) -> None:
         """On the keeper: one commit for all batches without a name, one for each with one."""

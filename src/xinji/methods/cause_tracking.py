@@ -114,9 +114,9 @@ class Tracker:
         for thing, heard in zip(things, last, strict=True):
             if thing not in taken:
                 self.pool[thing] = Signal(heard, now)
-        opened, more, absorbed = self._explain(relations, observed)
+        opened, more, absorbed, unripe = self._explain(relations, observed)
         joined += more
-        single = self._single(relations, observed)
+        single = self._single(relations, observed, unripe)
         for thing, signal in list(self.pool.items()):
             if signal.told and now - signal.since > KEEP:
                 del self.pool[thing]
@@ -153,7 +153,9 @@ class Tracker:
 
     def _explain(
         self, relations: Sequence[Relation], observed: Observed
-    ) -> tuple[list[Incident], list[tuple[int, int]], list[tuple[int, int]]]:
+    ) -> tuple[list[Incident], list[tuple[int, int]], list[tuple[int, int]], set[int]]:
+        """New incidents, their members, those they absorb; and what a cause not yet ripe holds."""
+        unripe: set[int] = set()
         pool = np.fromiter(self.pool, np.int64, len(self.pool))
         last = np.array([self.pool[thing].last for thing in pool.tolist()], np.int64)
         since = np.array([self.pool[thing].since for thing in pool.tolist()], np.int64)
@@ -162,13 +164,14 @@ class Tracker:
         joined: list[tuple[int, int]] = []
         absorbed: list[tuple[int, int]] = []
         if len(pool) < MINIMUM or told.all():
-            return opened, joined, absorbed
+            return opened, joined, absorbed, unripe
         for cause in explain(pool, last, relations, observed):
             things = pool[cause.taken]
             waited = observed.now - int(
                 since[cause.taken][~told[cause.taken]].min(initial=observed.now)
             )
             if waited < SETTLE + observed.slack:
+                unripe.update(things.tolist())
                 continue
             relation = relations[cause.relation]
             incident = self._open(
@@ -183,7 +186,7 @@ class Tracker:
             for thing in incident.members:
                 del self.pool[thing]
             absorbed += self._absorb(incident, relation, cause.node, observed)
-        return opened, joined, absorbed
+        return opened, joined, absorbed, unripe
 
     def _absorb(
         self, into: Incident, relation: Relation, node: int, observed: Observed
@@ -201,13 +204,17 @@ class Tracker:
             found.append((other.number, into.number))
         return found
 
-    def _single(self, relations: Sequence[Relation], observed: Observed) -> list[int]:
+    def _single(
+        self, relations: Sequence[Relation], observed: Observed, unripe: set[int]
+    ) -> list[int]:
         waiting = [(thing, signal) for thing, signal in self.pool.items() if not signal.told]
         single = []
         for thing, signal in waiting:
             age = observed.now - signal.since
             if age <= HOLD + 2 * observed.slack and (
-                len(waiting) > MOST_ASKED or suspicious(thing, signal.last, relations, observed)
+                thing in unripe
+                or len(waiting) > MOST_ASKED
+                or (observed.misses and suspicious(thing, signal.last, relations, observed))
             ):
                 continue
             signal.told = True

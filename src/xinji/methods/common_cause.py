@@ -189,7 +189,11 @@ def _judge(
     heard, period = observed.heard[members], observed.period[members]
     gone = np.isin(members, pool[inside], assume_unique=True)
     others = ~gone & (heard > 0)
-    well = others & (heard > onset + slack)
+    if observed.misses:
+        well = others & (heard > onset + slack)
+    else:
+        # a value that is not stale by then says that the thing was well
+        well = others & (heard + (PERIODS * period).astype(np.int64) + slack >= onset)
     alive = int(np.count_nonzero(well))
     late = 0
     if observed.misses:
