@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 from xinji.loop.events import EventWriter
 from xinji.loop.rules import Found
+from xinji.model.rules import Rule, Silence
 
 PIECE = 200
 """Transitions of one commit."""
@@ -35,6 +36,19 @@ class Findings:
         """Queue transitions, and things heard for the first time."""
         self._found.extend(found)
         self._heard.extend(heard)
+
+    def keep_of(self, rules: Iterable[Rule]) -> None:
+        """Drop what rules have found that are not among these any more, and what silence has.
+
+        Those that fell silent are found again by rules that were compiled anew.
+        """
+        known = {rule.id: rule for rule in rules}
+        self._found = deque(
+            each
+            for each in self._found
+            if known.get(each.rule.id) == each.rule
+            and not (each.opens and isinstance(each.rule.condition, Silence))
+        )
 
     def clear(self) -> None:
         """Forget what is queued; the rules find it again."""

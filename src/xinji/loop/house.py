@@ -198,6 +198,7 @@ class House:
     def recompile(self) -> None:
         """Take over a changed rule; on the keeper thread."""
         self.set_rules()
+        self.findings.keep_of(self.rules.rules)
         self.rules.resume_silence(self.clock.now(), self._open_silences())
         self._close_orphans()
 

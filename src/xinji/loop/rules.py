@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -21,15 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xinji.loop import rule_kernel as kernel
+from xinji.loop.rule_slots import Slots
 from xinji.model.rules import (
     CountInArea,
-    Deviation,
-    OutOfRange,
-    RateOfChange,
     Rule,
     Silence,
-    Stuck,
-    Threshold,
 )
 from xinji.store.observations import Float64, Int32, Int64
 from xinji.store.registry import Registry
@@ -40,8 +37,8 @@ log = logging.getLogger(__name__)
 DEFAULT_PERIOD_SECONDS = 60.0
 """How often a property reports that does not say how often."""
 
-_STATE = ("phase", "since", "onset", "value", "extreme", "reference", "reference_time", "spread",
-          "seen", "bound")  # fmt: skip
+UNREADABLE = (OSError, ValueError, KeyError, IndexError, EOFError, TypeError, zipfile.BadZipFile)
+"""What reading a damaged snapshot may raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,103 +75,81 @@ class RuleEngine:
         self._registry = registry
         self.table = table
         self.rules: list[Rule] = []
-        self._saved: dict[tuple[str, int], tuple[Any, Any]] = {}
-        self._saved_groups: dict[tuple[str, str, int], Any] = {}
+        self._compiled = Slots(())
+        self._newest = np.zeros(len(table.last_time), np.int64)
+        self._silence = Silences()
+        self._forget_series()
         self.set_rules(())
+
+    def _forget_series(self) -> None:
+        self._series_of: dict[tuple[str, str], list[int]] = defaultdict(list)
+        self._attached, self._version = 0, self._registry.version
 
     def set_rules(self, rules: Iterable[Rule]) -> None:
         """Compile rules; state of rules that did not change is kept."""
-        if self.rules:
-            self._remember()
+        before, was_silent = self._compiled, self._silence.open(self.rules)
         self.rules = [rule for rule in rules if rule.enabled]
         self._by_property: dict[tuple[str, str], list[int]] = defaultdict(list)
         for number, rule in enumerate(self.rules):
             self._by_property[rule.kind, rule.property].append(number)
-        self._slots = np.zeros(0, kernel.SLOT)
-        self._following = np.zeros(0, np.int32)
-        self._first = np.zeros(0, np.int32)
-        self._groups = np.zeros(0, kernel.GROUP)
-        self._group_keys: list[tuple[int, str, int]] = []
-        self._group_numbers: dict[tuple[int, str, int], int] = {}
-        self._rings = np.zeros(1, kernel.RING)
-        self._means = np.zeros((1, kernel.HOURS))
-        self._weeks = np.zeros((1, kernel.HOURS), np.int64)
-        self._slot_count = self._ring_count = 0
-        self._attached = 0
-        self._newest = np.zeros(len(self.table.last_time), np.int64)
         self._out = np.zeros(16_384, kernel.TRANSITION)
-        # Rule, series, limit in microseconds, of every silence slot.
-        self._silence: list[tuple[int, int, int]] = []
-        self._silence_arrays: tuple[Int32, Int64] | None = None
-        self._silent: dict[int, int] = {}
-
-    def _remember(self) -> None:
-        """Keep state by name, for the slots that come back after a recompile or a restart."""
-        for slot in self._slots[: self._slot_count]:
-            rule = self.rules[slot["rule"]]
-            ring = None
-            if slot["type"] == kernel.DEVIATION:
-                k = slot["ring"]
-                ring = (self._rings[k].copy(), self._means[k].copy(), self._weeks[k].copy())
-            self._saved[_key(rule), int(slot["series"])] = (slot.copy(), ring)
-        for number, (rule_number, area, source) in enumerate(self._group_keys):
-            key = (_key(self.rules[rule_number]), area, source)
-            self._saved_groups[key] = self._groups[number].copy()
+        self._compiled = Slots([_key(rule) for rule in self.rules])
+        self._silence = Silences()
+        if self._version != self._registry.version:
+            # a thing may have another kind or area by now
+            self._forget_series()
+        else:
+            self._compiled.reach(self._attached)
+            for name, series in self._series_of.items():
+                self._add(name, series)
+        self.attach()
+        self._compiled.take_state(before)
+        self._silence.reopen(self.rules, was_silent)
 
     def attach(self) -> None:
         """Give the series that are new in the table their slots. O(new series)."""
-        names = self.table.names
-        count = len(names)
-        if self._attached == count:
+        names, things = self.table.names, self._registry.things
+        begin, count = self._attached, len(names)
+        if begin == count:
             return
-        if count > len(self._first):
-            size = max(1024, 1 << (count - 1).bit_length())
-            grown = np.full(size, -1, np.int32)
-            grown[: len(self._first)] = self._first
-            self._first = grown
-        for series in range(self._attached, count):
-            thing, name, source = names[series]
-            place = self._registry.things.get(thing)
-            if place is None:
-                continue
-            for number in self._by_property.get((place.kind, name), ()):
-                rule = self.rules[number]
-                if rule.area and not place.area.startswith(rule.area):
-                    continue
-                if rule.things and thing not in rule.things:
-                    continue
-                if isinstance(rule.condition, Silence):
-                    self._silence.append((number, series, int(rule.condition.seconds * 1e6)))
-                    self._silence_arrays = None
-                else:
-                    self._add_slot(number, rule, series, place.area, source)
+        self._compiled.reach(count)
+        new: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for series in range(begin, count):
+            thing, name, _ = names[series]
+            place = things.get(thing)
+            if place is not None:
+                new[place.kind, name].append(series)
+        for known, found in new.items():
+            self._series_of[known] += found
+            self._add(known, found)
         self._attached = count
 
-    def _add_slot(self, number: int, rule: Rule, series: int, area: str, source: int) -> None:
-        at = self._slot_count
-        if at == len(self._slots):
-            size = max(1024, 2 * at)
-            self._slots = np.concatenate([self._slots, np.zeros(size - at, kernel.SLOT)])
-            self._following = np.concatenate([self._following, np.full(size - at, -1, np.int32)])
-        slot = self._slots[at]
-        slot["rule"], slot["series"], slot["ring"], slot["group"] = number, series, -1, -1
-        _parameters(slot, rule)
-        if isinstance(rule.condition, CountInArea):
-            slot["group"] = self._group(number, rule.condition, area, source)
-        if isinstance(rule.condition, Deviation):
-            slot["ring"] = self._ring()
-        state, ring = self._saved.pop((_key(rule), series), (None, None))
-        if state is not None:
-            for field in _STATE:
-                slot[field] = state[field]
-            if ring is not None:
-                k = slot["ring"]
-                self._rings[k], self._means[k], self._weeks[k] = ring
-        self._following[at] = self._first[series]
-        self._first[series] = at
-        self._slot_count += 1
+    def _add(self, name: tuple[str, str], series: list[int]) -> None:
+        """Slots of the rules on a property of a kind, for some of its series."""
+        for number in self._by_property.get(name, ()):
+            rule = self.rules[number]
+            if rule.area or rule.things:
+                inside = [each for each in series if self._concerns(rule, each)]
+            else:
+                inside = series
+            found = np.array(inside, np.int32)
+            if isinstance(rule.condition, Silence):
+                self._silence.add(number, found, int(rule.condition.seconds * 1e6))
+            elif isinstance(rule.condition, CountInArea):
+                groups = [self._group(number, rule.condition, each) for each in inside]
+                self._compiled.add(number, rule, found, np.array(groups, np.int32))
+            else:
+                self._compiled.add(number, rule, found)
 
-    def _group(self, number: int, condition: CountInArea, area: str, source: int) -> int:
+    def _concerns(self, rule: Rule, series: int) -> bool:
+        thing = self.table.names[series][0]
+        if rule.things and thing not in rule.things:
+            return False
+        return self._registry.things[thing].area.startswith(rule.area)
+
+    def _group(self, number: int, condition: CountInArea, series: int) -> int:
+        thing, _, source = self.table.names[series]
+        area = self._registry.things[thing].area
         code = next(
             (
                 each.code
@@ -183,33 +158,7 @@ class RuleEngine:
             ),
             "",
         )
-        key = (number, code, source)
-        found = self._group_numbers.get(key)
-        if found is not None:
-            return found
-        group = len(self._group_keys)
-        if group == len(self._groups):
-            self._groups = np.concatenate([self._groups, np.zeros(max(16, group), kernel.GROUP)])
-        saved = self._saved_groups.pop((_key(self.rules[number]), code, source), None)
-        if saved is not None:
-            self._groups[group] = saved
-        self._groups[group]["rule"] = number
-        self._groups[group]["least"] = condition.least
-        self._group_keys.append(key)
-        self._group_numbers[key] = group
-        return group
-
-    def _ring(self) -> int:
-        at = self._ring_count
-        if at == len(self._rings):
-            more = len(self._rings)
-            self._rings = np.concatenate([self._rings, np.zeros(more, kernel.RING)])
-            self._means = np.concatenate([self._means, np.zeros((more, kernel.HOURS))])
-            self._weeks = np.concatenate([self._weeks, np.zeros((more, kernel.HOURS), np.int64)])
-        self._weeks[at] = -kernel.HOURS
-        self._rings[at]["hour"] = -1
-        self._ring_count += 1
-        return at
+        return self._compiled.group((number, code, source), condition.least)
 
     def warm(self) -> None:
         """Compile (or load) the kernel now rather than in the first commit."""
@@ -227,9 +176,10 @@ class RuleEngine:
         return found
 
     def _run(self, begin: int, series: Int32, times: Int64, values: Float64) -> tuple[int, int]:
+        c = self._compiled
         begin, written = kernel.run(
-            begin, series, times, values, self._newest, self._first, self._following,
-            self._slots, self._groups, self._rings, self._means, self._weeks, self._out,
+            begin, series, times, values, self._newest, c.first, c.following,
+            c.slots, c.groups, c.rings, c.means, c.weeks, self._out,
         )  # fmt: skip
         return int(begin), int(written)
 
@@ -237,10 +187,10 @@ class RuleEngine:
         for row in transitions:
             what = int(row["what"])
             if what in (kernel.GROUP_OPEN, kernel.GROUP_CLOSE):
-                number, area, source = self._group_keys[row["slot"]]
+                number, area, source = self._compiled.group_keys[row["slot"]]
                 thing, opens = "", what == kernel.GROUP_OPEN
             else:
-                slot = self._slots[row["slot"]]
+                slot = self._compiled.slots[row["slot"]]
                 number = int(slot["rule"])
                 thing, _, source = self.table.names[slot["series"]]
                 area, opens = self._registry.things[thing].area, what == kernel.OPEN
@@ -265,22 +215,14 @@ class RuleEngine:
         """
         self.attach()
         if rule is None:
-            series, limits = self._silence_of()
-            return series, limits // 3
-        number = self.rules.index(rule)
-        slots = self._slots[: self._slot_count]
+            return self._silence.series, self._silence.limits // 3
+        compiled = self._compiled
+        slots = compiled.slots[: compiled.count]
+        number = next((n for n, known in enumerate(self.rules) if known.id == rule.id), -1)
         found = slots["series"][slots["rule"] == number].astype(np.int32)
         known = self._registry.properties[rule.kind, rule.property]
         period = known.expected_seconds or DEFAULT_PERIOD_SECONDS
         return found, np.full(len(found), int(period * 1e6), np.int64)
-
-    def _silence_of(self) -> tuple[Int32, Int64]:
-        if self._silence_arrays is None:
-            self._silence_arrays = (
-                np.array([series for _, series, _ in self._silence], np.int32),
-                np.array([limit for _, _, limit in self._silence], np.int64),
-            )
-        return self._silence_arrays
 
     def listen(
         self,
@@ -296,102 +238,112 @@ class RuleEngine:
         the time since some moments the house could hear nobody (`Listening.lost`).
         """
         self.attach()
-        if not self._silence:
+        silence = self._silence
+        if not len(silence.series):
             return []
-        series, limits = self._silence_of()
-        arrived = self.table.arrived[series]
+        arrived = self.table.arrived[silence.series]
         until: Int64 | int = now
         if on_the_way is not None:
-            rules = np.array([number for number, _, _ in self._silence], np.int32)
             heard = np.zeros(len(self.rules), np.int64)
-            np.maximum.at(heard, rules, arrived)
-            until = np.minimum(now, heard[rules] - on_the_way)
+            np.maximum.at(heard, silence.rules, arrived)
+            until = np.minimum(now, heard[silence.rules] - on_the_way)
         missed = until - arrived
         if lost is not None:
             missed = missed - lost(arrived, now)
-        silent = (arrived > 0) & (missed > limits)
-        found = []
-        for at in np.flatnonzero(silent).tolist():
-            if at not in self._silent:
-                self._silent[at] = int(arrived[at])
-                found.append(self._silence_found(at, opens=True, at=int(arrived[at]), now=now))
-        for at in [at for at in self._silent if not silent[at]]:
-            found.append(self._silence_found(at, opens=False, at=int(arrived[at]), now=now))
-            del self._silent[at]
+        silent = (arrived > 0) & (missed > silence.limits)
+        begins = np.flatnonzero(silent & (silence.since == 0))
+        ends = np.flatnonzero(~silent & (silence.since > 0))
+        silence.since[begins] = arrived[begins]
+        found = [
+            self._silence_found(at, opens=True, at=int(arrived[at]), now=now)
+            for at in begins.tolist()
+        ]
+        found += [
+            self._silence_found(at, opens=False, at=int(arrived[at]), now=now)
+            for at in ends.tolist()
+        ]
+        silence.since[ends] = 0
         return found
 
     def _silence_found(self, slot: int, *, opens: bool, at: int, now: int) -> Found:
-        number, series, limit = self._silence[slot]
-        thing, _, source = self.table.names[series]
+        silence = self._silence
+        onset = int(silence.since[slot])
+        thing, _, source = self.table.names[silence.series[slot]]
         return Found(
-            rule=self.rules[number],
+            rule=self.rules[silence.rules[slot]],
             opens=opens,
             thing=thing,
             area=self._registry.things[thing].area,
             source=source,
-            onset=self._silent[slot],
+            onset=onset,
             at=at,
             detected=now,
-            value=(now - self._silent[slot]) / 1e6,
-            extreme=(at - self._silent[slot]) / 1e6 if not opens else (now - at) / 1e6,
-            bound=limit / 1e6,
+            value=(now - onset) / 1e6,
+            extreme=(at - onset) / 1e6 if not opens else (now - at) / 1e6,
+            bound=int(silence.limits[slot]) / 1e6,
         )
 
     def resume_silence(self, now: int, open_events: dict[tuple[str, str, int], int]) -> None:
         """After a restart: a full period of grace for all, but open silences stay open.
 
-        `open_events` maps (rule, thing, source) to the onset of the open event.
+        `open_events` maps (rule, thing, source) to the onset of the open event. Who was heard
+        since is well: the next `listen` ends the event.
         """
         self.attach()
-        for at, (number, series, limit) in enumerate(self._silence):
-            thing, _, source = self.table.names[series]
-            onset = open_events.get((self.rules[number].id, thing, source))
-            if onset is not None:
-                self._silent[at] = onset
-                self.table.arrived[series] = min(onset, now - limit - 1)
-            elif self.table.arrived[series] == 0 and self.table.last_time[series]:
-                self.table.arrived[series] = now
+        silence, arrived = self._silence, self.table.arrived
+        silence.since[:] = 0
+        unheard = (arrived[silence.series] == 0) & (self.table.last_time[silence.series] != 0)
+        places: dict[tuple[str, str, int], int] = {}
+        if open_events:
+            for at, (number, series) in enumerate(
+                zip(silence.rules.tolist(), silence.series.tolist(), strict=True)
+            ):
+                thing, _, source = self.table.names[series]
+                places[self.rules[number].id, thing, source] = at
+        for key, onset in open_events.items():
+            at = places.get(key, -1)
+            if at < 0:
+                continue
+            silence.since[at] = onset
+            series = silence.series[at]
+            if arrived[series] == 0:
+                arrived[series] = min(onset, now - int(silence.limits[at]) - 1)
+            unheard[at] = False
+        arrived[silence.series[unheard]] = now
 
     def forget(self) -> None:
         """Drop all state; the next rows are the first."""
-        self._saved.clear()
-        self._saved_groups.clear()
-        rules, self.rules = self.rules, []
+        rules = self.rules
+        self._compiled, self._silence = Slots(()), Silences()
+        self._newest[:] = 0
+        self.rules = []
+        self._forget_series()
         self.set_rules(rules)
 
     def active(self) -> set[tuple[str, str, str, int]]:
         """(rule, thing, area, source) of every open episode."""
         found = set()
-        for slot in self._slots[: self._slot_count]:
-            if slot["phase"] in (kernel.ACTIVE, kernel.CLEARING) and slot["type"] != kernel.COUNT:
-                thing, _, source = self.table.names[slot["series"]]
-                found.add((self.rules[slot["rule"]].id, thing, "", source))
-        for at, (number, area, source) in enumerate(self._group_keys):
-            if self._groups[at]["active"]:
+        names, compiled = self.table.names, self._compiled
+        for at in compiled.active():
+            slot = compiled.slots[at]
+            thing, _, source = names[slot["series"]]
+            found.add((self.rules[slot["rule"]].id, thing, "", source))
+        for at, (number, area, source) in enumerate(compiled.group_keys):
+            if compiled.groups[at]["active"]:
                 found.add((self.rules[number].id, "", area, source))
-        for slot_number in self._silent:
-            number, series, _ = self._silence[slot_number]
-            thing, _, source = self.table.names[series]
-            found.add((self.rules[number].id, thing, "", source))
+        silence = self._silence
+        for at in np.flatnonzero(silence.since).tolist():
+            thing, _, source = names[silence.series[at]]
+            found.add((self.rules[silence.rules[at]].id, thing, "", source))
         return found
 
     def save(self, path: Path, commit: int) -> None:
         """Write the snapshot as of `commit`; the old one stays until the new one is on disk."""
         temporary = path.with_suffix(".new")
         with temporary.open("wb") as file:
-            np.savez(
-                file,
-                commit=np.int64(commit),
-                rules=np.array([_key(rule) for rule in self.rules], dtype=np.str_),
-                slots=self._slots[: self._slot_count],
-                groups=self._groups[: len(self._group_keys)],
-                group_areas=np.array([area for _, area, _ in self._group_keys], dtype=np.str_),
-                group_sources=np.array([s for _, _, s in self._group_keys], np.int64),
-                rings=self._rings[: self._ring_count],
-                means=self._means[: self._ring_count],
-                weeks=self._weeks[: self._ring_count],
-                newest=self._newest[: self._attached],
-            )
+            arrays: dict[str, Any] = self._compiled.saved()
+            arrays |= {"commit": np.int64(commit), "newest": self._newest[: self._attached]}
+            np.savez(file, **arrays)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -399,60 +351,62 @@ class RuleEngine:
     def load(self, path: Path) -> int:
         """Take the state of a snapshot; returns its commit, 0 when there is none to be had."""
         self.forget()
+        self.attach()
         try:
             with np.load(path, allow_pickle=False) as saved:
-                names = saved["rules"].tolist()
-                for slot in saved["slots"]:
-                    ring = None
-                    if slot["ring"] >= 0:
-                        k = slot["ring"]
-                        ring = (saved["rings"][k], saved["means"][k], saved["weeks"][k])
-                    self._saved[names[slot["rule"]], int(slot["series"])] = (slot, ring)
-                for group, area, source in zip(
-                    saved["groups"], saved["group_areas"], saved["group_sources"], strict=True
-                ):
-                    self._saved_groups[names[group["rule"]], str(area), int(source)] = group
-                newest = saved["newest"]
-                commit = int(saved["commit"])
+                newest, commit = saved["newest"], int(saved["commit"])
+                self._compiled.take_state(Slots.of_saved(saved))
+                self._newest[: len(newest)] = newest
         except FileNotFoundError:
             return 0
-        except (OSError, ValueError, KeyError, IndexError, EOFError) as error:
+        except UNREADABLE as error:
             log.warning("%s: unreadable (%s); the rules are rebuilt from the store", path, error)
-            self._saved.clear()
-            self._saved_groups.clear()
+            self.forget()
             return 0
-        self._newest[: len(newest)] = newest
-        self.attach()
         return commit
+
+
+class Silences:
+    """The silence rules on their series, as arrays of one length.
+
+    Attributes:
+        rules, series: which rule watches which series.
+        limits: after how many microseconds it is missed.
+        since: onset of the silence that is open, 0 for none.
+    """
+
+    def __init__(self) -> None:
+        self.rules: Int32 = np.zeros(0, np.int32)
+        self.series: Int32 = np.zeros(0, np.int32)
+        self.limits: Int64 = np.zeros(0, np.int64)
+        self.since: Int64 = np.zeros(0, np.int64)
+
+    def add(self, number: int, series: Int32, limit: int) -> None:
+        """Watch some series by a rule."""
+        count = len(series)
+        self.rules = np.concatenate([self.rules, np.full(count, number, np.int32)])
+        self.series = np.concatenate([self.series, series])
+        self.limits = np.concatenate([self.limits, np.full(count, limit, np.int64)])
+        self.since = np.concatenate([self.since, np.zeros(count, np.int64)])
+
+    def open(self, rules: list[Rule]) -> dict[tuple[str, int], int]:
+        """(rule, series) -> onset of what is silent."""
+        return {
+            (rules[self.rules[at]].id, int(self.series[at])): int(self.since[at])
+            for at in np.flatnonzero(self.since).tolist()
+        }
+
+    def reopen(self, rules: list[Rule], known: dict[tuple[str, int], int]) -> None:
+        """What was silent before the rules were compiled anew is not found a second time."""
+        if not known:
+            return
+        for at, (number, series) in enumerate(
+            zip(self.rules.tolist(), self.series.tolist(), strict=True)
+        ):
+            self.since[at] = known.get((rules[number].id, series), 0)
 
 
 def _key(rule: Rule) -> str:
     """A rule with everything that its state depends on."""
     parts = (rule.id, rule.kind, rule.property, rule.condition, rule.area, rule.things)
     return msgspec.json.encode(parts).decode()
-
-
-def _parameters(slot: Any, rule: Rule) -> None:
-    """Fill a slot's parameters; see `rule_kernel.SLOT`."""
-    condition = rule.condition
-    hold = getattr(condition, "hold_seconds", 0.0)
-    slot["hold"] = int(hold * 1e6)
-    slot["clear_hold"] = int(getattr(condition, "clear_hold_seconds", 0.0) * 1e6)
-    slot["sign"] = 1
-    match condition:
-        case Threshold(op=op, limit=limit) | CountInArea(op=op, limit=limit):
-            sign = 1 if op in (">", ">=") else -1
-            clear = getattr(condition, "clear", None)
-            slot["type"] = kernel.THRESHOLD if isinstance(condition, Threshold) else kernel.COUNT
-            slot["sign"], slot["strict"] = sign, op in (">", "<")
-            slot["limit"] = limit * sign
-            slot["clear"] = (limit if clear is None else clear) * sign
-        case OutOfRange(low=low, high=high):
-            slot["type"], slot["limit"], slot["clear"] = kernel.OUT_OF_RANGE, low, high
-        case RateOfChange(limit_per_minute=limit):
-            slot["type"], slot["limit"] = kernel.RATE, limit
-        case Stuck(seconds=seconds, tolerance=tolerance):
-            slot["type"], slot["limit"] = kernel.STUCK, tolerance
-            slot["hold"] = int(seconds * 1e6)
-        case Deviation(factor=factor, least=least):
-            slot["type"], slot["limit"], slot["clear"] = kernel.DEVIATION, factor, least
