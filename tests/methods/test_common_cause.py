@@ -210,3 +210,8 @@ def test_being_late_counts_only_for_silence() -> None:
     assert sorted(pool[cause.taken]) == gone[:4]
     values = dataclasses.replace(seen, misses=False)
     assert explain(pool, values.heard[pool], [CIRCUIT], values) == []
+    nine = np.array(gone[:9], np.int64)
+    [cause] = explain(nine, values.heard[nine], [CIRCUIT], values)
+    assert len(cause.taken) == 9
+    seven = np.array(gone[:7], np.int64)
+    assert explain(seven, values.heard[seven], [CIRCUIT], values) == []

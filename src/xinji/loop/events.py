@@ -136,12 +136,14 @@ class EventWriter:
         *,
         ended: Iterable[Ended] = (),
         now: int = 0,
+        decide: bool = True,
     ) -> None:
         """Record transitions, and things heard for the first time, in one transaction.
 
         Args:
             ended: events that are over without the rule that found them.
             now: the moment up to which everything that came in is known; default the clock's.
+            decide: give the events that are ripe their cases; False when more come at once.
 
         Raises:
             StoreFull: nothing was recorded; memory is as on disk again.
@@ -158,7 +160,8 @@ class EventWriter:
                 for thing in heard:
                     self._heard.add(thing)
                     self._state(thing)
-                self.incidents.decide(now or self._clock.now())
+                if decide:
+                    self.incidents.decide(now or self._clock.now())
                 # once for all events of a case: an incident has thousands
                 while self._touched:
                     self._engine.signal(self._touched.pop())

@@ -38,16 +38,16 @@ class Findings:
         self._heard.extend(heard)
 
     def keep_of(self, rules: Iterable[Rule]) -> None:
-        """Drop what rules have found that are not among these any more, and what silence has.
+        """Drop what rules have found that are not among these any more, as they were.
 
-        Those that fell silent are found again by rules that were compiled anew.
+        The silence of a rule goes on when the rule changes, its other episodes do not.
         """
         known = {rule.id: rule for rule in rules}
         self._found = deque(
             each
             for each in self._found
-            if known.get(each.rule.id) == each.rule
-            and not (each.opens and isinstance(each.rule.condition, Silence))
+            if (rule := known.get(each.rule.id)) is not None
+            and (rule == each.rule or isinstance(each.rule.condition, Silence))
         )
 
     def clear(self) -> None:
@@ -68,8 +68,11 @@ class Findings:
         while self._found or self._heard:
             found = [self._found.popleft() for _ in range(min(PIECE, len(self._found)))]
             heard = [self._heard.popleft() for _ in range(min(PIECE, len(self._heard)))]
-            self._writer.write(found, heard, now=now)
-            if time.monotonic() > end:
+            over = time.monotonic() > end
+            # which alarms have one cause is asked once a turn, not for each piece of them
+            decide = over or not self
+            self._writer.write(found, heard, now=now, decide=decide)
+            if over:
                 break
             time.sleep(GAP_SECONDS)
         return not self

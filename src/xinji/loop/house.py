@@ -199,8 +199,8 @@ class House:
         """Take over a changed rule; on the keeper thread."""
         self.set_rules()
         self.findings.keep_of(self.rules.rules)
-        self.rules.resume_silence(self.clock.now(), self._open_silences())
-        self._close_orphans()
+        if self.rules.changed:
+            self._close_orphans(self.rules.changed)
 
     def _catch_up(self) -> None:
         """Bring rules and events up to the last commit: snapshot, then the rows after it."""
@@ -233,13 +233,16 @@ class House:
             )
             return {(r[0], r[1], int(Source.of(r[2]))): r[3] for r in rows if r[0] in silence}
 
-    def _close_orphans(self) -> None:
+    def _close_orphans(self, changed: set[str] | None = None) -> None:
         """End open events that no rule holds open any more (rule removed or changed)."""
-        active = self.rules.active()
+        active = self.rules.active(changed)
         now = self.clock.now()
+        concerned = sa.true() if changed is None else events.c.rule.in_(changed)
         with self.database.reading() as connection:
             rows = connection.execute(
-                sa.select(events).where(events.c.ended_at.is_(None), ~events.c.rule.like("plan.%"))
+                sa.select(events).where(
+                    events.c.ended_at.is_(None), ~events.c.rule.like("plan.%"), concerned
+                )
             ).all()
         over = [
             (row.id, row.thing, now, row.extreme)

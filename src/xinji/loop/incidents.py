@@ -109,6 +109,7 @@ class Incidents:
         self._rules: dict[str, Rule] = {}
         self._of_event: dict[str, tuple[str, int]] = {}
         self._told: list[int] = []
+        self._asked: tuple[Any, Any] = (None, None)
         self._touched = touched
 
     # -- what comes in ------------------------------------------------------------------------
@@ -181,9 +182,7 @@ class Incidents:
         rule = None if name == SILENCE else self._rules[name]
         series, period = self._slots(rule)
         relations = self.relations.of(table)
-        things = np.array(
-            [self.relations.number(table.names[each][0]) for each in series.tolist()], np.int64
-        )
+        things = self._things_of(series, table)
         size = len(self.relations.names)
         heard = np.zeros(size, np.int64)
         every = np.full(size, int(DEFAULT_PERIOD_SECONDS * 1e6), np.int64)
@@ -204,6 +203,14 @@ class Incidents:
             rate=max(seen, 1.0 / (FAILS_EVERY_DAYS * DAY_US)),
             misses=rule is None,
         )
+
+    def _things_of(self, series: np.ndarray[Any, Any], table: SeriesTable) -> Any:
+        """The numbers of the things of some series; the last answer is kept."""
+        if self._asked[0] is not series:
+            names = table.names
+            numbers = [self.relations.number(names[each][0]) for each in series.tolist()]
+            self._asked = (series, np.array(numbers, np.int64))
+        return self._asked[1]
 
     def _carry_out(self, name: str, sort: Sort, decided: Decided) -> None:
         members: dict[int, list[int]] = defaultdict(list)

@@ -6,7 +6,7 @@ a rule can be changed while a hundred thousand things fall silent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -172,12 +172,6 @@ class Slots:
             )
         ]
         return found
-
-    def active(self) -> Iterable[int]:
-        """The slots that hold an episode open, but not those of rules over areas."""
-        slots = self.slots[: self.count]
-        open_ = np.isin(slots["phase"], (kernel.ACTIVE, kernel.CLEARING))
-        return np.flatnonzero(open_ & (slots["type"] != kernel.COUNT)).tolist()
 
 
 def _parameters(slot: Any, rule: Rule) -> None:

@@ -69,12 +69,18 @@ class Found:
 
 
 class RuleEngine:
-    """All rules of a house and their state. Used on the keeper thread only."""
+    """All rules of a house and their state. Used on the keeper thread only.
+
+    Attributes:
+        rules: those that are compiled.
+        changed: ids of those whose state was lost when they were compiled last.
+    """
 
     def __init__(self, registry: Registry, table: SeriesTable) -> None:
         self._registry = registry
         self.table = table
         self.rules: list[Rule] = []
+        self.changed: set[str] = set()
         self._compiled = Slots(())
         self._newest = np.zeros(len(table.last_time), np.int64)
         self._silence = Silences()
@@ -87,7 +93,7 @@ class RuleEngine:
 
     def set_rules(self, rules: Iterable[Rule]) -> None:
         """Compile rules; state of rules that did not change is kept."""
-        before, was_silent = self._compiled, self._silence.open(self.rules)
+        before, silent_before, rules_before = self._compiled, self._silence, self.rules
         self.rules = [rule for rule in rules if rule.enabled]
         self._by_property: dict[tuple[str, str], list[int]] = defaultdict(list)
         for number, rule in enumerate(self.rules):
@@ -104,7 +110,9 @@ class RuleEngine:
                 self._add(name, series)
         self.attach()
         self._compiled.take_state(before)
-        self._silence.reopen(self.rules, was_silent)
+        self._silence.take_state(self.rules, silent_before, rules_before)
+        known = {_key(rule) for rule in self.rules}
+        self.changed = {rule.id for rule in rules_before if _key(rule) not in known}
 
     def attach(self) -> None:
         """Give the series that are new in the table their slots. O(new series)."""
@@ -320,19 +328,23 @@ class RuleEngine:
         self._forget_series()
         self.set_rules(rules)
 
-    def active(self) -> set[tuple[str, str, str, int]]:
-        """(rule, thing, area, source) of every open episode."""
+    def active(self, only: set[str] | None = None) -> set[tuple[str, str, str, int]]:
+        """(rule, thing, area, source) of every open episode, or of those of some rules."""
         found = set()
         names, compiled = self.table.names, self._compiled
-        for at in compiled.active():
-            slot = compiled.slots[at]
+        numbers = [n for n, rule in enumerate(self.rules) if only is None or rule.id in only]
+        slots = compiled.slots[: compiled.count]
+        open_ = np.isin(slots["phase"], (kernel.ACTIVE, kernel.CLEARING))
+        open_ &= (slots["type"] != kernel.COUNT) & np.isin(slots["rule"], numbers)
+        for slot in slots[open_]:
             thing, _, source = names[slot["series"]]
             found.add((self.rules[slot["rule"]].id, thing, "", source))
         for at, (number, area, source) in enumerate(compiled.group_keys):
             if compiled.groups[at]["active"]:
                 found.add((self.rules[number].id, "", area, source))
         silence = self._silence
-        for at in np.flatnonzero(silence.since).tolist():
+        silent = (silence.since > 0) & np.isin(silence.rules, numbers)
+        for at in np.flatnonzero(silent).tolist():
             thing, _, source = names[silence.series[at]]
             found.add((self.rules[silence.rules[at]].id, thing, "", source))
         return found
@@ -389,21 +401,21 @@ class Silences:
         self.limits = np.concatenate([self.limits, np.full(count, limit, np.int64)])
         self.since = np.concatenate([self.since, np.zeros(count, np.int64)])
 
-    def open(self, rules: list[Rule]) -> dict[tuple[str, int], int]:
-        """(rule, series) -> onset of what is silent."""
-        return {
-            (rules[self.rules[at]].id, int(self.series[at])): int(self.since[at])
-            for at in np.flatnonzero(self.since).tolist()
-        }
-
-    def reopen(self, rules: list[Rule], known: dict[tuple[str, int], int]) -> None:
-        """What was silent before the rules were compiled anew is not found a second time."""
-        if not known:
+    def take_state(self, rules: list[Rule], other: Silences, its_rules: list[Rule]) -> None:
+        """What was silent for a rule of the same id is not found a second time."""
+        open_ = np.flatnonzero(other.since)
+        if not len(open_) or not len(self.series):
             return
-        for at, (number, series) in enumerate(
-            zip(self.rules.tolist(), self.series.tolist(), strict=True)
-        ):
-            self.since[at] = known.get((rules[number].id, series), 0)
+        numbers = {rule.id: number for number, rule in enumerate(rules)}
+        now = np.array([numbers.get(rule.id, -1) for rule in its_rules], np.int64)
+        rule = now[other.rules[open_]]
+        wanted = rule << 32 | other.series[open_]
+        have = self.rules.astype(np.int64) << 32 | self.series
+        order = np.argsort(have)
+        place = np.searchsorted(have[order], wanted)
+        there = np.flatnonzero((rule >= 0) & (place < len(have)))
+        of = there[have[order[place[there]]] == wanted[there]]
+        self.since[order[place[of]]] = other.since[open_][of]
 
 
 def _key(rule: Rule) -> str:

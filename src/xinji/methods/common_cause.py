@@ -25,7 +25,9 @@ Codes = npt.NDArray[np.int32]
 Booleans = npt.NDArray[np.bool_]
 
 MINIMUM = 4
-"""Fewer things together are told one by one."""
+"""Fewer things that are silent together are told one by one."""
+MINIMUM_OF_VALUES = 8
+"""The same for values that alarm: more often than silence, they are work of their own."""
 ODDS = 9.0
 """Log of the odds that a node must have, after the number of nodes that were asked."""
 PERIODS = 1.5
@@ -86,6 +88,11 @@ class Observed:
     rate: float
     misses: bool = True
 
+    @property
+    def minimum(self) -> int:
+        """How many things one cause must explain."""
+        return MINIMUM if self.misses else MINIMUM_OF_VALUES
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:
@@ -131,7 +138,7 @@ def explain(
     """
     causes: list[Cause] = []
     free = np.arange(len(pool))
-    while len(free) >= MINIMUM:
+    while len(free) >= observed.minimum:
         best = _best(pool[free], last[free], relations, observed)
         if best is None:
             break
@@ -154,7 +161,7 @@ def _best(
         most = np.bincount(codes[inside], weights=weight[inside])
         prior = np.log(max(relation.nodes, 1))
         late = np.log(1.0 / LATE_BY_CHANCE) if observed.misses else 0.0
-        for node in np.flatnonzero(counts >= MINIMUM).tolist():
+        for node in np.flatnonzero(counts >= observed.minimum).tolist():
             others = len(relation.members(node)) - counts[node]
             bound = float(most[node]) + late * float(others) - prior
             candidates.append((bound, number, node))
@@ -183,7 +190,7 @@ def _judge(
     inside = np.flatnonzero(relation.codes[pool] == node)
     onset = common_onset(last[inside], observed.period[pool[inside]], slack)
     taken = inside[fits(onset, last[inside], observed.period[pool[inside]], slack)]
-    if len(taken) < MINIMUM:
+    if len(taken) < observed.minimum:
         return None
     members = relation.members(node)
     heard, period = observed.heard[members], observed.period[members]

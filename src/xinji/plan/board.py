@@ -130,7 +130,7 @@ def board(plan: Plan, systems: tuple[System, ...], figures: Figures, day: dt.dat
         id=plan.id,
         title=plan.title,
         as_of=day,
-        computed_at=figures.clock.moment(),
+        computed_at=figures.clock.moment().astimezone(dt.UTC),
         families=[{"name": f.name, "title": f.title} for f in plan.families],
         existing=[
             {"number": e.number, "title": e.title, "clause": e.clause, "facts": e.facts}

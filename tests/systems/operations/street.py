@@ -63,7 +63,7 @@ class Street(Live):
 
     def later(self, seconds: float) -> None:
         """Set the house's clock forward."""
-        self.house.clock._start += seconds
+        self.house.clock.not_before(self.house.clock.seconds() + seconds)
 
     def work(self, person: str, longitude: float = 121.35, skills: tuple[str, ...] = ()) -> None:
         """Enter a worker on duty at a place."""

@@ -506,7 +506,7 @@ def test_sql_counts_as_plain_python_does(history: History, seed: int) -> None:
         with history.house.database.writing():
             for _ in range(120):
                 wander(history, choice, choice.randrange(14))
-                history.house.clock._start -= choice.choice([0.0, 3_000.0, 9_000.0])
+                history.house.clock._forward(-choice.choice([0.0, 3_000.0, 9_000.0]))
     finally:
         history.house.cases.prepare["urban"], history.house.cases.after["urban"] = own
     history.later(100_000)
