@@ -36,6 +36,7 @@ from xinji.model.title import Title
 from xinji.store.database import Database
 from xinji.store.duck import DuckObservations
 from xinji.store.folder import Folder
+from xinji.store.holdings import Holdings
 from xinji.store.mirror import Mirror
 from xinji.store.observations import Appended, Rows, StoreError
 from xinji.store.photos import Photos
@@ -92,16 +93,24 @@ class House:
         self.policy = policy or Policy()
         self.clock = clock or HouseClock()
         self.folder = Folder(data)
+        opened: list[Database | DuckObservations] = []
         try:
+            self.holdings = Holdings(data, own_registry=not database_url)
             self.database = Database(database_url or f"sqlite:///{self.folder.registry}")
+            opened.append(self.database)
             self.store = DuckObservations(self.folder.observations)
+            opened.append(self.store)
+            self.holdings.settle(self.database, self.store)
         except BaseException:
+            for each in opened:
+                each.close()
             self.folder.close()
             raise
         self.registry = Registry(
             self.database, [kind for system in systems for kind in system.kinds]
         )
         self.audit = Audit(self.database, self.folder.checkpoints)
+        self.audit.adopt()
         # Sessions end by real time, however fast a simulated district's clock runs.
         seconds = time.time if self.clock.free else self.clock.seconds
         self.identity = Identity(self.database, self.audit, seconds)
@@ -340,6 +349,7 @@ class House:
 
     def save(self) -> None:
         """Write the rules' snapshot when rows came since the last."""
+        self._mark()
         if self._behind or self.store.commit == self._saved_commit:
             return
         try:
@@ -349,7 +359,15 @@ class House:
             return
         self._saved_commit = self.store.commit
 
+    def _mark(self) -> None:
+        """Write down how far the databases have come."""
+        try:
+            self.holdings.mark(self.database, self.store)
+        except OSError as error:
+            log.warning("how far the files have come is not written down: %s", error.strerror)
+
     async def _checkpoint(self) -> None:
+        await self._on_keeper(self.audit.record_denials)
         await self._on_keeper(self.audit.checkpoint)
 
     async def _retain(self) -> None:
@@ -382,9 +400,11 @@ class House:
         self.jobs.close()
         self.ingest.keeper.shutdown(wait=True)
         try:
+            self.audit.record_denials()
             self.audit.checkpoint()
         except (StoreError, OSError) as error:
             log.warning("no last checkpoint: %s", error)
+        self._mark()
         self.store.close()
         self.database.close()
         self.folder.close()

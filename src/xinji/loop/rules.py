@@ -371,6 +371,16 @@ class RuleEngine:
         try:
             with np.load(path, allow_pickle=False) as saved:
                 names = saved["rules"].tolist()
+                for part, ours in (("slots", self._slots), ("groups", self._groups)):
+                    if saved[part].dtype != ours.dtype:
+                        raise ValueError(f"{part} of another version")
+                for part, rings in (
+                    ("rings", self._rings),
+                    ("means", self._means),
+                    ("weeks", self._weeks),
+                ):
+                    if saved[part].shape[1:] != rings.shape[1:]:
+                        raise ValueError(f"{part} of another version")
                 for slot in saved["slots"]:
                     ring = None
                     if slot["ring"] >= 0:
@@ -383,14 +393,16 @@ class RuleEngine:
                     self._saved_groups[names[group["rule"]], str(area), int(source)] = group
                 newest = saved["newest"]
                 commit = int(saved["commit"])
+                self._newest[: len(newest)] = newest
         except FileNotFoundError:
             return 0
-        except (OSError, ValueError, KeyError, IndexError, EOFError) as error:
-            log.warning("%s: unreadable (%s); the rules are rebuilt from the store", path, error)
+        except Exception as error:
+            # a flipped byte reaches zipfile, zlib, the header's parser or the allocator
+            what = f"{type(error).__name__}: {error}"[:200]
+            log.warning("%s: unreadable (%s); the rules are rebuilt from the store", path, what)
             self._saved.clear()
             self._saved_groups.clear()
             return 0
-        self._newest[: len(newest)] = newest
         self.attach()
         return commit
 

@@ -133,7 +133,10 @@ class Database:
             options["connect_args"] = {"check_same_thread": False, "timeout": 10}
             options["pool_size"] = 1 if writer else 8
             options["max_overflow"] = 2 if writer else 32
-        engine = sa.create_engine(self.url, poolclass=sa.pool.QueuePool, **options)
+        # Parameters are rows: an error must not carry them into a log or an answer.
+        engine = sa.create_engine(
+            self.url, poolclass=sa.pool.QueuePool, hide_parameters=True, **options
+        )
         if sqlite:
 
             @sa.event.listens_for(engine, "connect")
@@ -219,7 +222,8 @@ class Database:
                     for undo in self.rollbacks:
                         undo()
                 if isinstance(error, (sa.exc.OperationalError, sqlite3.OperationalError)):
-                    raise StoreFull(f"registry: not stored: {error}") from error
+                    cause = getattr(error, "orig", None) or error
+                    raise StoreFull(f"registry: not stored: {cause}") from error
                 raise
             self._depth = 0
             changes, self._changes = self._changes, []

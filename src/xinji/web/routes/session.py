@@ -6,7 +6,16 @@ import msgspec
 from starlette.responses import Response
 
 from xinji.access.identity import SESSION_SECONDS, Person, PolicyError, Role, SignInError
-from xinji.api.call import COOKIE, Call, Problem, Routes, iso, json_response, token_of
+from xinji.api.call import (
+    COOKIE,
+    Call,
+    Problem,
+    Routes,
+    iso,
+    json_response,
+    refused,
+    token_of,
+)
 
 routes = Routes()
 
@@ -34,6 +43,7 @@ def sign_in(call: Call) -> Response:
     try:
         token, person = call.house.identity.sign_in(given.name, given.password)
     except SignInError as error:
+        refused(call.house, call.request, given.name, "sign-in")
         raise _locked(error) or Problem(401, "Wrong name or password") from error
     response = json_response(person, call.request)
     response.set_cookie(
