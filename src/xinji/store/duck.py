@@ -188,11 +188,7 @@ class DuckObservations:
         table.high[:known] = self.table.high[:known]
         table.arrived[:known] = self.table.arrived[:known]
         self.table = table
-        # A fold may have taken the rows of the newest commit: then its number is in `meta`.
-        row = self._connection.execute(
-            "select greatest(coalesce(max(commit_id), 0), coalesce((select max(value::bigint) "
-            "from store.meta where key = 'commit'), 0)), count(*) from store.rows"
-        ).fetchone()
+        row = self._connection.execute(duck_sql.COMMIT).fetchone()
         assert row is not None
         self.commit, self.row_count = int(row[0]), int(row[1])
 
@@ -370,6 +366,10 @@ class DuckObservations:
             query = f"select * from ({query.rstrip().rstrip(';')}\n) limit {int(limit)}"
         used = {name: value for name, value in parameters.items() if f"${name}" in query}
         return self._read(query, used)
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection of its own to the file, for whoever closes it."""
+        return self._connection.cursor()
 
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
