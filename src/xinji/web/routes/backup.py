@@ -47,7 +47,7 @@ def backup_make(call: Call) -> dict[str, Any]:
         into = room / name
         into.mkdir(mode=0o700)
         with house.database.writing():
-            house.audit.record(call.person.name, "backup.make", name)
+            house.audit.record(call.person.name, "backup.make", "house", {"folder": name})
 
         keeper = house.ingest.keeper
         try:
