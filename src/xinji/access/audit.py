@@ -182,7 +182,7 @@ class Audit:
         """Write down who was refused since the last call, in one record; nothing for nobody."""
         found = self.denials.take()
         if found is not None:
-            with self._database.writing():
+            with self._database.essential(), self._database.writing():
                 self.record("system", "access.refuse", "", found)
 
     def rewind(self) -> None:

@@ -44,6 +44,7 @@ from xinji.store.registry import Registry
 from xinji.store.schema import cases, events, refusals, things
 from xinji.store.schema import rules as rules_table
 from xinji.store.series import warm
+from xinji.store.space import Space
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +96,7 @@ class House:
         self.folder = Folder(data)
         opened: list[Database | DuckObservations] = []
         try:
+            self.space = Space(data)
             self.holdings = Holdings(data, own_registry=not database_url)
             self.database = Database(database_url or f"sqlite:///{self.folder.registry}")
             opened.append(self.database)
@@ -298,6 +300,10 @@ class House:
 
     async def start(self) -> None:
         """Start turning."""
+        self.space.keep_back()
+        # what a start has to write may use the room kept back; from here on it is for signing in
+        self.database.space = self.space
+        self.ingest.look_for_room()
         self.every(1.0, self._tick, 1.0, shortest=0.1)
         self.every(15.0, self._save, 15.0)
         self.every(60.0, self._checkpoint, 60.0)
@@ -332,6 +338,7 @@ class House:
 
     async def _tick(self) -> None:
         self._measure_rate()
+        self.ingest.look_for_room()
         await self._on_keeper(self.turn)
 
     def turn(self) -> None:
@@ -345,6 +352,7 @@ class House:
         self.cases.run_timers()
 
     async def _save(self) -> None:
+        await self._on_keeper(self.space.keep_back)
         await self._on_keeper(self.save)
 
     def save(self) -> None:
