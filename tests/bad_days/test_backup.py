@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -28,16 +27,6 @@ def xinji(*words: str | Path) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "xinji.cli", *map(str, words)],
         capture_output=True, text=True, timeout=170, check=False,
     )  # fmt: skip
-
-
-def figures(served: Served) -> dict[str, Any]:
-    found = served.get("/api/overview")
-    return {
-        "stored": served.stored(),
-        "cases": served.get("/api/cases?limit=1000")["total"],
-        "events": served.get("/api/events?limit=1")["total"],
-        "photos": found.get("photos"),
-    }
 
 
 def test_backup_under_load_kill_and_restore(tmp_path: Path) -> None:
