@@ -8,11 +8,13 @@ BIN := .venv/bin
 PROCESSES ?= 2
 # The tests start Xinji a hundred times; each would compile all its modules anew.
 unexport PYTHONDONTWRITEBYTECODE
+# what writes requirements.lock
+UV := 0.13.9
 PAGE := src/xinji/web/page/index.html
 KERNELS := $(shell find src/xinji/methods -name '*.py' 2>/dev/null)
 UI := $(shell find ui -type f -not -path '*/node_modules/*' 2>/dev/null)
 
-.PHONY: help install compiled oracles models ui demo test test-all lint types layers bench debian clean
+.PHONY: help install lock compiled oracles models ui demo test test-all lint types layers bench debian clean
 
 help:
 	@echo "make demo       a running district with simulated devices, at http://127.0.0.1:8080"
@@ -20,6 +22,7 @@ help:
 	@echo "make test-all   the slow ones too (fuzzing, 10,000 connections, kills, Sionna as a peer)"
 	@echo "make bench      every published figure, beside its peer"
 	@echo "make models     fetch and check the detectors' weights"
+	@echo "make lock       write requirements.lock anew, with the hash of every file"
 	@echo "make ui         build the page;  make lint | types | layers  one check alone"
 
 install: .venv/installed
@@ -29,9 +32,18 @@ install: .venv/installed
 	$(PYTHON) -m venv .venv || { \
 		if [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq python3-venv && $(PYTHON) -m venv .venv; \
 		else echo "python3-venv is missing: apt-get install python3-venv"; exit 1; fi; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
+
+# Versions stay as they are where pyproject.toml still allows them; `make lock UPGRADE=--upgrade` takes
+# the newest. No address of an index enters the file.
+lock:
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
+	.venv-lock/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-emit-index-url --no-emit-find-links --quiet $(UPGRADE) \
+		--output-file requirements.lock
 
 # Peers of the slow tests; PyTorch among them (1.3 GB, more where pip chooses its CUDA build).
 oracles: .venv-oracles/installed
@@ -91,4 +103,4 @@ bench: install ui models compiled
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv .venv-oracles ui/node_modules src/xinji/web/page build dist
+	rm -rf .venv .venv-oracles .venv-lock ui/node_modules src/xinji/web/page build dist

@@ -11,9 +11,19 @@ from tests.web.live import PASSWORD, Live
 from xinji.access.identity import Role
 from xinji.api.call import Endpoint, Site
 from xinji.web.app import application
-from xinji.web.routes import administration, district, jobs, overview, plan, session, things, work
+from xinji.web.routes import (
+    administration,
+    backup,
+    district,
+    jobs,
+    overview,
+    plan,
+    session,
+    things,
+    work,
+)
 
-SUBJECTS = (administration, district, overview, plan, session, things, work, jobs)
+SUBJECTS = (administration, district, overview, plan, session, things, work, jobs, backup)
 ENDPOINTS: list[Endpoint] = [e for subject in SUBJECTS for e in subject.routes.endpoints]
 CHANGING = [e for e in ENDPOINTS if e.method != "GET"]
 
@@ -30,6 +40,7 @@ WRITES = {
     ("POST", "/api/users"): Role.ADMINISTRATOR,
     ("POST", "/api/credentials"): Role.ADMINISTRATOR,
     ("DELETE", "/api/credentials/{name}"): Role.ADMINISTRATOR,
+    ("POST", "/api/backups"): Role.ADMINISTRATOR,
 }
 READS_ABOVE_VIEWER = {
     "/api/refusals": Role.OPERATOR,
@@ -132,6 +143,8 @@ def test_every_change_leaves_a_row_that_names_who_and_what(live: Live) -> None:
     path = "/api/things/import?dry_run=false"
     changed("POST", path, "administrator", "things.import", "things", content=csv,
             headers={"Content-Type": "text/csv"})  # fmt: skip
+
+    changed("POST", "/api/backups", "administrator", "backup.make", "house", {})
 
     job = live.house.jobs.submit("test.nothing", "operator", lambda _: None)
     path = f"/api/jobs/{job.id}/cancel"

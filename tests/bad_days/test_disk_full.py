@@ -6,12 +6,18 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import sqlalchemy as sa
 
+from tests.bad_days.test_kill import STATION, prepare
 from tests.conftest import gauge, open_house, send
+from tests.process import Served, wait_until
+from tests.systems.operations.street import picture
+from tests.web.live import PASSWORD
 from xinji.access.audit import verify
 from xinji.loop.house import House
+from xinji.store.database import Database
 from xinji.store.observations import StoreError
 from xinji.store.schema import cases, events
 
@@ -74,3 +80,52 @@ def test_full_disk_refuses_and_recovers(small_disk: Path) -> None:
     house = open_house(small_disk / "data")
     assert house.store.row_count == before + 1
     house.close()
+
+
+@pytest.mark.timeout(240)
+def test_a_start_on_a_full_disk_reads_signs_in_says_so_and_recovers(small_disk: Path) -> None:
+    served = Served(small_disk / "data")
+    served.log = small_disk.with_suffix(".log")  # not on the full disk
+    try:
+        secret = prepare(served)
+        served.post("/api/users", {"name": "li", "password": PASSWORD, "role": "viewer"})
+        row = {"thing": STATION, "property": "rain_mm_h", "value": 1.0}
+
+        def send_row() -> httpx.Response:
+            auth = ("gateway", secret)
+            return httpx.post(f"{served.url}/api/observations", json=[row], auth=auth, timeout=60)
+
+        assert send_row().status_code == 200
+        served.kill()
+        fill(small_disk / "filler")
+        served.start()
+        assert served.get("/api/status")["status"] == "read-only", "before anybody tried to write"
+        body = {"name": "li", "password": PASSWORD}
+        signed = httpx.post(f"{served.url}/api/sign-in", json=body, timeout=60)
+        assert signed.status_code == 200
+        cookies = {"xinji_session": signed.cookies["xinji_session"]}
+        read = httpx.get(f"{served.url}/api/things/{STATION}", cookies=cookies, timeout=60)
+        assert read.status_code == 200
+        assert served.stored() == 1, "the write-ahead log of the kill was read"
+        photo = served.request("POST", "/api/photos", content=picture("full"))
+        rule = served.request("POST", "/api/rules", json=served.get("/api/rules")["items"][0])
+        for refused in (send_row(), photo, rule):
+            assert refused.status_code == 503, refused.text
+            assert refused.headers["retry-after"]
+        assert "full" in rule.json()["detail"]
+        (small_disk / "filler").unlink()
+        wait_until(lambda: served.get("/api/status")["status"] == "ok", "it says that it is well")
+        assert send_row().status_code == 200
+        assert served.stored() == 2
+        assert served.request("POST", "/api/photos", content=picture("full")).status_code == 200
+        # the disk fills up while it runs, and nobody is locked out by that either
+        fill(small_disk / "filler")
+        wait_until(lambda: served.get("/api/status")["status"] == "read-only", "it says so")
+        assert httpx.post(f"{served.url}/api/sign-in", json=body, timeout=60).status_code == 200
+        assert send_row().status_code == 503
+        (small_disk / "filler").unlink()
+    finally:
+        served.stop()
+    database = Database(f"sqlite:///{small_disk / 'data' / 'registry.sqlite3'}")
+    assert verify(database, small_disk / "data" / "checkpoints.jsonl") == []
+    database.close()

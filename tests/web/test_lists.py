@@ -95,7 +95,7 @@ def test_a_limit_is_a_whole_number_in_its_range(live: Live, limit: str) -> None:
 
 @pytest.mark.parametrize("path", LISTS)
 def test_downloads_hold_what_the_list_holds(live: Live, path: str) -> None:
-    items = live.get(f"{path}?limit=1000")["items"]
+    items = _kept(live.get(f"{path}?limit=1000")["items"])
     answers = {
         form: live.request("GET", f"{path}?format={form}") for form in ("csv", "parquet", "arrow")
     }
@@ -110,11 +110,17 @@ def test_downloads_hold_what_the_list_holds(live: Live, path: str) -> None:
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     parquet = pyarrow.parquet.read_table(io.BytesIO(answers["parquet"].content)).to_pylist()
     arrow = pa.ipc.open_stream(answers["arrow"].content).read_all().to_pylist()
-    for found in (rows, parquet, arrow):
+    arrow = _kept(arrow)
+    for found in (_kept(rows), _kept(parquet), arrow):
         assert [str(row["id"]) for row in found] == [str(item["id"]) for item in items]
         assert all(list(row) == list(items[0]) for row in found)
     wanted = [{name: _flat(value) for name, value in item.items()} for item in items]
     assert _still(arrow) == _still(wanted)
+
+
+def _kept(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A download of the audit chain is itself a record of it, which the next one holds."""
+    return [row for row in rows if row.get("action") != "list.export"]
 
 
 def _flat(value: Any) -> Any:

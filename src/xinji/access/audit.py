@@ -1,13 +1,14 @@
 """The audit chain: every change, by whom, in the transaction of the change.
 
 Two chains share the code: `audit` (changes of registry, rules, people, credentials) and `steps`
-(the steps of cases). `verify` walks both and names the first broken link of each kind.
+(the steps of cases). `verify` walks both, names the first broken link of each kind, and compares
+the rows of cases and reports with their last links (`xinji.access.bound`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from xinji.access.chain import GENESIS, first_link, link
+from xinji.access import bound
+from xinji.access.chain import GENESIS, digest, first_link, link, tagged_link
+from xinji.access.denials import Denials
 from xinji.store.database import Database, Prepared
 from xinji.store.schema import audit, case_steps, cases, checkpoints
 
@@ -38,9 +41,24 @@ CHAINS: dict[str, tuple[sa.Table, tuple[str, ...]]] = {
             "note",
             "evidence",
             "before",
+            "row_digest",
+            "tag",
         ),
     ),
 }
+
+
+STEP_BEFORE = CHAINS["steps"][1].index("before")
+
+
+def step_record(columns: Sequence[Any]) -> Sequence[Any]:
+    """A step's columns as they enter its digest: an old step has no digest of the row, no tag."""
+    return columns if columns[-1] is not None else columns[:-2]
+
+
+def step_digest(columns: Sequence[Any]) -> str:
+    """The digest of a step, from its columns in the order of `CHAINS`."""
+    return digest(step_record(columns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +96,9 @@ class Chain:
     def append(self, **record: Any) -> str:
         """Add a record (all columns but `id` and `hash`); returns its hash."""
         record["id"] = self.last_id + 1
-        record["hash"] = link(self.head, [record[name] for name in self._columns])
+        columns = [record[name] for name in self._columns]
+        tag = record.get("tag")
+        record["hash"] = tagged_link(self.head, tag, columns) if tag else link(self.head, columns)
         self._insert(self._database.cursor(), **record)
         self.last_id, self.head = record["id"], record["hash"]
         if self.last_id % CHECKPOINT_EVERY == 0:
@@ -127,6 +147,7 @@ class Audit:
         self._database = database
         self.chain = Chain("audit", database, outside)
         self.steps = Chain("steps", database, outside)
+        self.denials = Denials()
         database.rollbacks.append(self.rewind)
 
     def record(self, actor: str, action: str, thing: str, detail: Any = None) -> None:
@@ -141,6 +162,28 @@ class Audit:
             object=thing[:160],
             detail=msgspec.json.encode(detail).decode() if detail is not None else "",
         )
+
+    def bind_report(self, actor: str, action: str, row: Mapping[Any, Any]) -> None:
+        """Bind a report's row, in the transaction that writes it; `action` as in `bound`."""
+        self.record(actor, action, row["id"], {"row": bound.row_digest("reports", row)})
+
+    def adopt(self) -> None:
+        """Bind, once in the life of a house, the rows that were stored before rows were bound."""
+        with self._database.writing() as connection:
+            if bound.adopted(connection):
+                return
+            count = 0
+            for action, key, value in list(bound.unbound(connection)):
+                self.record("system", action, key, {"row": value})
+                count += 1
+            self.record("system", bound.ADOPTED, "history", {"rows": count})
+
+    def record_denials(self) -> None:
+        """Write down who was refused since the last call, in one record; nothing for nobody."""
+        found = self.denials.take()
+        if found is not None:
+            with self._database.essential(), self._database.writing():
+                self.record("system", "access.refuse", "", found)
 
     def rewind(self) -> None:
         """After a rolled-back transaction."""
@@ -157,7 +200,8 @@ def verify(database: Database, outside: Path) -> list[Fault]:
     """Walk both chains; an empty list means whole.
 
     Finds altered, removed, inserted and reordered rows by the links, rows cut from the end by the
-    checkpoints (those outside the database too) and by the step count of each case.
+    checkpoints (those outside the database too) and by the step count of each case, and rows of
+    cases and reports that are gone or differ from their last link.
     """
     faults: list[Fault] = []
     kept: dict[tuple[str, int], str] = {}
@@ -195,6 +239,7 @@ def verify(database: Database, outside: Path) -> list[Fault]:
             Fault("steps", 0, f"case {case} has {n or 0} steps and should have {steps}")
             for case, steps, n in short
         ]
+        faults += [Fault(table, 0, what) for table, what in bound.faults(connection)]
     return faults
 
 
@@ -219,8 +264,11 @@ def _walk(chain: str, rows: Any, marks: dict[int, str]) -> list[Fault]:
 
 
 def _broken(previous: str, record: Sequence[Any], stored: str) -> bool:
-    if link(previous, record) == stored:
-        return False
-    # Records of the first version: another link, and steps without the hash of the one before.
-    old = record[:-1] if len(record) == len(CHAINS["steps"][1]) and record[-1] is None else record
-    return first_link(previous, old) != stored
+    if len(record) == len(CHAINS["steps"][1]):
+        if record[-1] is not None:
+            return tagged_link(previous, record[-1], record) != stored
+        # Steps of earlier versions: without the last two columns, then without the one before.
+        record = step_record(record)
+        if record[STEP_BEFORE] is None:
+            record = record[:STEP_BEFORE]
+    return link(previous, record) != stored and first_link(previous, record) != stored

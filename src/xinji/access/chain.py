@@ -36,6 +36,14 @@ def link(previous: str, record: Iterable[Any]) -> str:
     return sm3(f"{previous}\n{digest(record)}".encode())
 
 
+def tagged_link(previous: str, tag: str, record: Iterable[Any]) -> str:
+    """Hash of a step after `previous`, with the tag of its case beside the digest.
+
+    An outsider who is shown tags and digests sees that no step of a case was left out.
+    """
+    return sm3(f"{previous}\n{tag}\n{digest(record)}".encode())
+
+
 def first_link(previous: str, record: Iterable[Any]) -> str:
     """The link of the first version, still found in chains that began with it."""
     return sm3(previous.encode() + b"\n" + _encoder.encode(tuple(record)))

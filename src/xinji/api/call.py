@@ -151,6 +151,15 @@ class Call:
             raise Problem(400, "Body is not JSON", str(error)) from error
 
 
+class Download(Response):
+    """A list as a file. Who took it is in the audit chain before it is given."""
+
+    def __init__(self, content: bytes, media_type: str, name: str, rows: int) -> None:
+        super().__init__(content, media_type=media_type)
+        self.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        self.name, self.rows = name, rows
+
+
 Handler = Callable[[Call], Any]
 
 
@@ -230,8 +239,23 @@ def person_of(house: House, request: Request, role: Role) -> Person:
     if person is None:
         raise Problem(401, "Sign in first", headers={"WWW-Authenticate": "Bearer"})
     if not person.role.covers(role):
+        refused(house, request, person.name)
         raise Problem(403, "Not allowed", f"needs the role {role.value}")
     return person
+
+
+def refused(house: House, request: Request, name: str, what: str = "") -> None:
+    """Count a refusal for the audit chain; see `Denials`. By default of this method and path."""
+    address = request.client.host if request.client else ""
+    house.audit.denials.note(what or f"{request.method} {request.url.path}", name, address)
+
+
+def _export(call: Call, file: Download) -> None:
+    """Write down who takes which list with which filter. Raises StoreFull."""
+    query = {name: value[:200] for name, value in call.request.query_params.items()}
+    detail = {"file": file.name, "filter": query, "rows": file.rows}
+    with call.house.database.writing():
+        call.house.audit.record(call.person.name, "list.export", call.request.url.path, detail)
 
 
 def _same_origin(request: Request) -> None:
@@ -265,7 +289,16 @@ def starlette_route(endpoint: Endpoint, site: Site) -> Route:
 
             def work() -> Any:
                 person = person_of(site.house, request, endpoint.role) if endpoint.role else NOBODY
-                return endpoint.handler(Call(site, request, person, body))
+                call = Call(site, request, person, body)
+                try:
+                    answer = endpoint.handler(call)
+                except Problem as problem:
+                    if problem.status == 403:
+                        refused(site.house, request, person.name)
+                    raise
+                if isinstance(answer, Download):
+                    _export(call, answer)
+                return answer
 
             answer = await run_in_threadpool(work)
             if asynchronous and isinstance(answer, Awaitable):

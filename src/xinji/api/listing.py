@@ -10,9 +10,8 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import sqlalchemy as sa
-from starlette.responses import Response
 
-from xinji.api.call import Call, Problem
+from xinji.api.call import Call, Download, Problem
 from xinji.store.exports import FORMS, encode, table_of
 
 PAGE = 50
@@ -77,15 +76,11 @@ def _count(query: sa.Select[Any]) -> sa.Select[Any]:
     return sa.select(sa.func.count()).select_from(ones.limit(COUNTED + 1).subquery())
 
 
-def export(table: pa.Table, form: str, name: str) -> Response:
+def export(table: pa.Table, form: str, name: str) -> Download:
     """A table as a download. Raises Problem for an unknown form."""
     if form not in FORMS:
         raise _unknown_form()
-    return Response(
-        encode(table, form),
-        media_type=FORMS[form],
-        headers={"Content-Disposition": f'attachment; filename="{name}.{form}"'},
-    )
+    return Download(encode(table, form), FORMS[form], f"{name}.{form}", table.num_rows)
 
 
 def _unknown_form() -> Problem:

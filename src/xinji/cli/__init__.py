@@ -26,6 +26,8 @@ COMMANDS = (
     "credential",
     "user",
     "audit",
+    "backup",
+    "restore",
     "doctor",
     "street",
     "operations",

@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 
 from xinji.cli.data_folder import existing
+from xinji.store.space import ENOUGH
 from xinji.web.app import PAGE
 
 LEAST_FREE_GB = 2.0
@@ -52,8 +53,10 @@ def _checks(data: Path) -> Iterator[tuple[str, bool, str]]:
     yield "page", (PAGE / "index.html").is_file(), "built" if PAGE.is_dir() else "run `make ui`"
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     yield "open files", hard >= LEAST_FILES, f"{soft} now, {hard} allowed, {LEAST_FILES} wanted"
-    free = shutil.disk_usage(data).free / 1e9
-    yield "free space", free >= LEAST_FREE_GB, f"{free:.1f} GB, {LEAST_FREE_GB} GB wanted"
+    left = shutil.disk_usage(data).free
+    free = left / 1e9
+    full = "; read-only: only signing in is stored" if left < ENOUGH else ""
+    yield "free space", free >= LEAST_FREE_GB, f"{free:.1f} GB, {LEAST_FREE_GB} GB wanted{full}"
     rate = _syncs(data)
     yield "disk", rate >= 50, f"{rate:.0f} synced writes per second, 50 wanted"
 

@@ -29,7 +29,7 @@ class Remote:
             method,
             self.url + path,
             headers={"Authorization": f"Bearer {self.token}"},
-            timeout=60,
+            timeout=options.pop("timeout", 60),
             verify=False,  # noqa: S501 - our own process, on this machine, by its own file
             **options,
         )
@@ -47,9 +47,9 @@ class Remote:
         """POST bytes. Raises OSError."""
         return self._request("POST", path, content=content)
 
-    def post(self, path: str, body: Any) -> Any:
-        """POST JSON. Raises OSError."""
-        return self._request("POST", path, json=body)
+    def post(self, path: str, body: Any, timeout: float | None = 60) -> Any:
+        """POST JSON; `timeout` seconds, None for ever. Raises OSError."""
+        return self._request("POST", path, json=body, timeout=timeout)
 
 
 def leave(folder: Path, url: str, token: str) -> None:

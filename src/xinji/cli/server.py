@@ -227,7 +227,8 @@ async def running(options: Options) -> AsyncIterator[Running]:
     port = listening.getsockname()[1]
     scheme = "https" if options.certificate else "http"
     url = f"{scheme}://{options.host}:{port}"
-    token = house.identity.local_token()
+    with house.database.essential():
+        token = house.identity.local_token()
     if token:
         leave(options.data, url, token)
     try:
@@ -248,7 +249,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
         await listener.stop(2.0)
         with suppress(asyncio.CancelledError):
             await asyncio.gather(serving, pushing, return_exceptions=True)
-        with suppress(StoreError):
+        with suppress(StoreError), house.database.essential():
             house.identity.end_local_tokens()
         await house.stop()
 

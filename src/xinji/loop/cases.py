@@ -7,6 +7,7 @@ is plain SQL, so lists and indicators read it; a second action on a stale state 
 from __future__ import annotations
 
 import datetime as dt
+import secrets
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,6 +15,7 @@ import msgspec
 import sqlalchemy as sa
 
 from xinji.access.audit import Audit
+from xinji.access.bound import row_digest
 from xinji.access.chain import GENESIS
 from xinji.access.scope import contains
 from xinji.loop.calendars import DISTRICT_TIME, Calendars
@@ -105,7 +107,7 @@ class CaseEngine:
         self._timers = Timers(database)
         steps = case_steps.c
         self._last_hash = Prepared(
-            sa.select(steps.hash).where(
+            sa.select(steps.hash, steps.tag).where(
                 steps.case_id == sa.bindparam("case"), steps.number == sa.bindparam("number")
             ),
             engine,
@@ -482,6 +484,9 @@ class CaseEngine:
             note=note,
             evidence=msgspec.json.encode(evidence, order="deterministic").decode(),
             before=last[0] if last else GENESIS,
+            row_digest=row_digest("cases", msgspec.structs.asdict(row)),
+            # drawn, not computed: nobody who sees the chain can tell whose steps they are
+            tag=(last and last[1]) or secrets.token_hex(16),
         )
 
     def _due(self, row: CaseRow) -> int | None:

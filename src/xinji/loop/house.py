@@ -40,6 +40,7 @@ from xinji.model.title import Title
 from xinji.store.database import Database
 from xinji.store.duck import DuckObservations
 from xinji.store.folder import Folder
+from xinji.store.holdings import Holdings
 from xinji.store.mirror import Mirror
 from xinji.store.observations import Appended, Rows, StoreError
 from xinji.store.photos import Photos
@@ -47,6 +48,7 @@ from xinji.store.registry import Registry
 from xinji.store.schema import cases, events, refusals, things
 from xinji.store.schema import rules as rules_table
 from xinji.store.series import warm
+from xinji.store.space import Space
 
 log = logging.getLogger(__name__)
 
@@ -103,10 +105,18 @@ class House:
         self.systems = tuple(systems)
         self.policy = policy or Policy()
         self.folder = Folder(data)
+        opened: list[Database | DuckObservations] = []
         try:
+            self.space = Space(data)
+            self.holdings = Holdings(data, own_registry=not database_url)
             self.database = Database(database_url or f"sqlite:///{self.folder.registry}")
+            opened.append(self.database)
             self.store = DuckObservations(self.folder.observations)
+            opened.append(self.store)
+            self.holdings.settle(self.database, self.store)
         except BaseException:
+            for each in opened:
+                each.close()
             self.folder.close()
             raise
         self.clock = district_time.resume(self.database, self.store, clock)
@@ -114,6 +124,7 @@ class House:
             self.database, [kind for system in systems for kind in system.kinds]
         )
         self.audit = Audit(self.database, self.folder.checkpoints)
+        self.audit.adopt()
         # Sessions end by real time, however fast a simulated district's clock runs.
         seconds = time.time if self.clock.free else self.clock.seconds
         self.identity = Identity(self.database, self.audit, seconds)
@@ -343,6 +354,10 @@ class House:
 
     async def start(self) -> None:
         """Start turning."""
+        self.space.keep_back()
+        # what a start has to write may use the room kept back; from here on it is for signing in
+        self.database.space = self.space
+        self.ingest.look_for_room()
         self.every(1.0, self._tick, 1.0, shortest=0.1)
         self.every(15.0, self._save, 15.0)
         self.every(15.0, self._keep_time, 15.0)
@@ -380,6 +395,7 @@ class House:
     async def _tick(self) -> None:
         self._measure_rate()
         self.clock.keep_up(1.0 - (self.behind_seconds() - EASY_SECONDS) / HARD_SECONDS)
+        self.ingest.look_for_room()
         await self._on_keeper(self.turn)
 
     async def _beat(self) -> None:
@@ -414,10 +430,12 @@ class House:
         self.cases.run_timers(TIMERS_A_TURN)
 
     async def _save(self) -> None:
+        await self._on_keeper(self.space.keep_back)
         await self._on_keeper(self.save)
 
     def save(self) -> None:
         """Write the rules' snapshot when rows came since the last."""
+        self._mark()
         # what is found but not written is found again from the last snapshot
         if self._behind or self.findings or self.store.commit == self._saved_commit:
             return
@@ -428,7 +446,15 @@ class House:
             return
         self._saved_commit = self.store.commit
 
+    def _mark(self) -> None:
+        """Write down how far the databases have come."""
+        try:
+            self.holdings.mark(self.database, self.store)
+        except OSError as error:
+            log.warning("how far the files have come is not written down: %s", error.strerror)
+
     async def _checkpoint(self) -> None:
+        await self._on_keeper(self.audit.record_denials)
         await self._on_keeper(self.audit.checkpoint)
 
     async def _keep_time(self) -> None:
@@ -464,10 +490,12 @@ class House:
         self.jobs.close()
         self.ingest.keeper.shutdown(wait=True)
         try:
+            self.audit.record_denials()
             self.audit.checkpoint()
             district_time.keep(self.database, self.clock)
         except (StoreError, OSError) as error:
             log.warning("no last checkpoint: %s", error)
+        self._mark()
         self.store.close()
         self.database.close()
         self.folder.close()

@@ -25,6 +25,7 @@ from xinji.store.observations import Appended, Int64, Rows, StoreError
 from xinji.store.registry import Registry
 from xinji.store.schema import refusals
 from xinji.store.series import BAD_RANGE, BAD_TIME, FUTURE, NOT_FINITE, check
+from xinji.store.space import FULL
 from xinji.wire.inlet import Batch, Device
 
 log = logging.getLogger(__name__)
@@ -180,6 +181,16 @@ class Ingest:
             raise StoreError(receipts[0].failure)
         return receipts[0]
 
+    def look_for_room(self) -> None:
+        """Say that nothing is taken while the disk is full, before the first sender finds out."""
+        try:
+            self._database.must_have_room()
+        except StoreError as error:
+            self.read_only = str(error)
+        else:
+            if self.read_only.endswith(FULL):
+                self.read_only = ""
+
     def full(self) -> bool:
         """See `Inlet`."""
         return self._rows_waiting > QUEUE_ROWS
@@ -252,6 +263,7 @@ class Ingest:
             )
             owner = owner[sound]
         try:
+            self._database.must_have_room()
             appended = self._store.append(rows, batches[0].batch_id) if len(rows) else None
             self._record_refusals(batches, refused, now)
         except StoreError as error:

@@ -24,6 +24,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from xinji.store.observations import StoreError, StoreFull
 from xinji.store.schema import areas, cases, events, rules, things
+from xinji.store.space import FULL, Space
 from xinji.store.work_schema import reports, urban_classes
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -117,6 +118,8 @@ class Database:
         self._owner = 0
         self._waiting: deque[Waiting] = deque()
         self._prepared: dict[sa.Select[Any], PreparedRows] = {}
+        self.space: Space | None = None
+        self._essential = threading.local()
         try:
             self.writer = self._engine(writer=True)
             self.reader = self._engine(writer=False)
@@ -133,7 +136,10 @@ class Database:
             options["connect_args"] = {"check_same_thread": False, "timeout": 10}
             options["pool_size"] = 1 if writer else 8
             options["max_overflow"] = 2 if writer else 32
-        engine = sa.create_engine(self.url, poolclass=sa.pool.QueuePool, **options)
+        # Parameters are rows: an error must not carry them into a log or an answer.
+        engine = sa.create_engine(
+            self.url, poolclass=sa.pool.QueuePool, hide_parameters=True, **options
+        )
         if sqlite:
 
             @sa.event.listens_for(engine, "connect")
@@ -188,6 +194,21 @@ class Database:
                 )
         return newest
 
+    def must_have_room(self) -> None:
+        """Raises StoreFull when the disk keeps room for signing in only."""
+        if self.space is not None and self.space.low():
+            raise StoreFull(f"registry: not stored: {FULL}")
+
+    @contextmanager
+    def essential(self) -> Iterator[None]:
+        """What this thread writes meanwhile may use the room kept back on a full disk."""
+        before = getattr(self._essential, "here", False)
+        self._essential.here = True
+        try:
+            yield
+        finally:
+            self._essential.here = before
+
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """The writer's connection in a transaction; committed at the end, or rolled back.
@@ -205,6 +226,10 @@ class Database:
                 finally:
                     self._depth -= 1
                 return
+            if not getattr(self._essential, "here", False):
+                self.must_have_room()
+            elif self.space is not None and self.space.low():
+                self.space.give_up()
             before, written = self.revision, self._written()
             try:
                 with self._connection.begin():
@@ -219,7 +244,8 @@ class Database:
                     for undo in self.rollbacks:
                         undo()
                 if isinstance(error, (sa.exc.OperationalError, sqlite3.OperationalError)):
-                    raise StoreFull(f"registry: not stored: {error}") from error
+                    cause = getattr(error, "orig", None) or error
+                    raise StoreFull(f"registry: not stored: {cause}") from error
                 raise
             self._depth = 0
             changes, self._changes = self._changes, []

@@ -46,6 +46,34 @@ _ACTS = re.compile(
 )
 
 
+_OF_THE_MACHINE = (
+    duckdb.IOException,
+    duckdb.OutOfMemoryException,
+    duckdb.InterruptException,
+    duckdb.SerializationException,
+    duckdb.TransactionException,
+    duckdb.FatalException,
+)
+_OF_THE_QUERY = (
+    duckdb.ParserException,
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.PermissionException,
+    duckdb.SyntaxException,
+)
+
+
+def told(error: duckdb.Error) -> str:
+    """What may be said of an error: of the disk or the query all, of the data only its kind.
+
+    A failed conversion or constraint names the value that it failed on.
+    """
+    of_a_row = "duplicate key" in str(error).lower()
+    if isinstance(error, (*_OF_THE_MACHINE, *_OF_THE_QUERY)) and not of_a_row:
+        return str(error)
+    return str(error).partition(":")[0][:60]
+
+
 class Incoming:
     """The rows of the current append, as DuckDB reads them.
 
@@ -136,7 +164,7 @@ class DuckObservations:
             self._connection.execute(duck_sql.SHUT)
             self._load()
         except duckdb.Error as error:
-            raise StoreError(f"{self.path}: cannot be opened: {error}") from error
+            raise StoreError(f"{self.path}: cannot be opened: {told(error)}") from error
 
     def _load(self) -> None:
         """Rebuild names and newest rows from the file."""
@@ -157,11 +185,25 @@ class DuckObservations:
             table.number(*key)
         table.take_over(self.table)
         self.table = table
-        row = self._connection.execute(
-            "select coalesce(max(commit_id), 0), count(*) from store.rows"
-        ).fetchone()
+        row = self._connection.execute(duck_sql.COMMIT).fetchone()
         assert row is not None
         self.commit, self.row_count = int(row[0]), int(row[1])
+
+    def house(self) -> str:
+        """The name of the house that the file belongs to; "" when it has none."""
+        row = self._connection.execute(
+            "select value from store.meta where key = 'house'"
+        ).fetchone()
+        return str(row[0]) if row else ""
+
+    def name(self, house: str) -> None:
+        """Let the file belong to a house. Raises StoreError."""
+        try:
+            self._connection.execute(
+                "insert or ignore into store.meta values ('house', ?)", [house]
+            )
+        except duckdb.Error as error:
+            raise StoreError(f"{self.path}: cannot be written: {told(error)}") from error
 
     def close(self) -> None:
         """Checkpoint and close the file."""
@@ -224,7 +266,7 @@ class DuckObservations:
         except duckdb.Error as error:
             withdraw(rows.series, fresh, previous, table.taken_time)
             self._recover()
-            raise StoreFull(f"{self.path}: not stored: {error}") from error
+            raise StoreFull(f"{self.path}: not stored: {told(error)}") from error
         # A commit without a new row leaves no number in the file, so it must not count here either.
         self.commit = commit if stored else self.commit
         self.row_count += stored
@@ -322,6 +364,10 @@ class DuckObservations:
         used = {name: value for name, value in parameters.items() if f"${name}" in query}
         return self._read(query, used)
 
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection of its own to the file, for whoever closes it."""
+        return self._connection.cursor()
+
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor of its own for a reader."""
@@ -342,7 +388,7 @@ class DuckObservations:
                 cursor.execute("begin transaction read only")
                 return cursor.sql(query, params=parameters).to_arrow_table()
         except duckdb.Error as error:
-            raise StoreError(str(error)) from error
+            raise StoreError(told(error)) from error
 
     def fold(self, before: int) -> int:
         """Turn raw rows older than `before` (Unix microseconds, a whole hour) into hourly rows.
@@ -352,6 +398,9 @@ class DuckObservations:
         cursor = self._connection
         cursor.begin()
         try:
+            cursor.execute(
+                "insert or replace into store.meta values ('commit', ?)", [str(self.commit)]
+            )
             cursor.execute(duck_sql.FOLD, {"before": before})
             row = cursor.execute(duck_sql.FORGET_RAW, {"before": before}).fetchone()
             cursor.commit()

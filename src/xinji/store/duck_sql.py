@@ -20,6 +20,15 @@ create table if not exists store.batches (
     repeated bigint not null, stored_at timestamp not null);
 """
 
+TABLES = ("meta", "series", "rows", "hourly", "batches")
+"""The tables of the file."""
+
+# A fold may have taken the rows of the newest commit: then its number is in `meta`.
+COMMIT = """
+select greatest(coalesce(max(commit_id), 0), coalesce((select max(value::bigint)
+       from store.meta where key = 'commit'), 0)), count(*) from store.rows
+"""
+
 HOUSE = """
 create table house.things (
     id varchar, kind varchar, name varchar, longitude double, latitude double, area varchar,

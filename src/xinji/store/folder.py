@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from pathlib import Path
 from typing import IO
 
@@ -40,6 +41,8 @@ class Folder:
         self._lock.truncate()
         self._lock.write(str(os.getpid()))
         self._lock.flush()
+        # copies that nobody took away before the last process ended
+        shutil.rmtree(path / "backup.new", ignore_errors=True)
 
     @property
     def observations(self) -> Path:

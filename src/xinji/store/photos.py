@@ -163,6 +163,7 @@ class Photos:
         path = self.path(key)
         if path.exists():
             return
+        self._database.must_have_room()
         draft = path.with_suffix(f".{threading.get_ident()}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

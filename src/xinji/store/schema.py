@@ -187,6 +187,10 @@ case_steps = Table(
     Column("hash", String(64), nullable=False),
     # hash of the case's step before; NULL in steps made before there was one
     Column("before", String(64)),
+    # digest of the case's row after the step (`access/bound.py`), and what marks the steps of one
+    # case in the chain without naming it; both NULL in steps made before there were any
+    Column("row_digest", String(80)),
+    Column("tag", String(32)),
     UniqueConstraint("case_id", "number"),
 )
 

@@ -16,6 +16,7 @@ from xinji.web.changes import Changes
 from xinji.web.openapi import document
 from xinji.web.routes import (
     administration,
+    backup,
     district,
     jobs,
     overview,
@@ -69,7 +70,7 @@ class SecurityHeaders:
 def application(site: Site) -> tuple[Starlette, Changes]:
     """The ASGI application of a site, and its change streams (run `Changes.run` beside it)."""
     changes = Changes(site.house)
-    subjects = (session, district, things, work, plan, overview, jobs, administration)
+    subjects = (session, district, things, work, plan, overview, jobs, administration, backup)
     endpoints: list[Endpoint] = [e for subject in subjects for e in subject.routes.endpoints]
     endpoints += changes.routes().endpoints
     endpoints += [endpoint for system in site.house.systems for endpoint in system.routes]

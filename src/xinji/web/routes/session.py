@@ -6,7 +6,16 @@ import msgspec
 from starlette.responses import Response
 
 from xinji.access.identity import SESSION_SECONDS, Person, PolicyError, Role, SignInError
-from xinji.api.call import COOKIE, Call, Problem, Routes, iso, json_response, token_of
+from xinji.api.call import (
+    COOKIE,
+    Call,
+    Problem,
+    Routes,
+    iso,
+    json_response,
+    refused,
+    token_of,
+)
 
 routes = Routes()
 
@@ -32,8 +41,10 @@ def sign_in(call: Call) -> Response:
     if len(given.password) > 256:
         raise Problem(401, "Wrong name or password")
     try:
-        token, person = call.house.identity.sign_in(given.name, given.password)
+        with call.house.database.essential():
+            token, person = call.house.identity.sign_in(given.name, given.password)
     except SignInError as error:
+        refused(call.house, call.request, given.name, "sign-in")
         raise _locked(error) or Problem(401, "Wrong name or password") from error
     response = json_response(person, call.request)
     response.set_cookie(
@@ -63,7 +74,8 @@ def session(call: Call) -> Person | None:
 @routes.post("/api/sign-out", role=Role.VIEWER)
 def sign_out(call: Call) -> Response:
     """End the session."""
-    call.house.identity.sign_out(token_of(call.request))
+    with call.house.database.essential():
+        call.house.identity.sign_out(token_of(call.request))
     response = Response(status_code=204)
     response.delete_cookie(COOKIE, path="/")
     return response
@@ -74,7 +86,8 @@ def change_password(call: Call) -> None:
     """Replace one's own password; ends all of one's sessions."""
     given = call.json(NewPassword)
     try:
-        call.house.identity.change_password(call.person.name, given.old, given.new)
+        with call.house.database.essential():
+            call.house.identity.change_password(call.person.name, given.old, given.new)
     except SignInError as error:
         raise _locked(error) or Problem(422, "Wrong password", field="old") from error
     except PolicyError as error:

@@ -277,6 +277,7 @@ class Intake:
                     row["disposition"] = "asked" if decision.action == "ask" else "filed"
                 row["case_id"] = case
                 connection.execute(sa.insert(reports).values(row))
+                house.audit.bind_report(sender, "report.file", row)
                 if decision.action == "ask":
                     connection.execute(
                         sa.insert(questions).values(

@@ -177,7 +177,7 @@ class Operations:
         elif action.name == "merge":
             self._join(row.id, str(row.parent), change)
         elif action.name == "unmerge":
-            self._rejoin(row.id)
+            self._rejoin(row.id, change.actor)
         elif action.name == "split":
             self._split(row, change)
         elif action.name == "dispatch":
@@ -199,7 +199,7 @@ class Operations:
                 .scalars()
                 .all()
             )
-            self._point(moved, parent, "attached", merged_from=case)
+            self._point(moved, parent, "attached", actor=change.actor, merged_from=case)
         house.cases.act(
             parent,
             "attach",
@@ -209,7 +209,7 @@ class Operations:
             fields={"reports": known.reports + len(moved)},
         )
 
-    def _rejoin(self, case: str) -> None:
+    def _rejoin(self, case: str, actor: str) -> None:
         """Give a case back the reports that its merge took."""
         house = self._house
         with house.database.writing() as connection:
@@ -218,7 +218,7 @@ class Operations:
                     sa.func.json_extract(reports.c.evidence, "$.merged_from") == case
                 )
             ).all()
-            self._point([row.id for row in found], case, "split")
+            self._point([row.id for row in found], case, "split", actor=actor)
             if not found:
                 return
             parent = house.cases.row(found[0].case_id)
@@ -268,10 +268,12 @@ class Operations:
                 "reports": len(wanted),
             },
         )
-        self._point(wanted, case, "split")
+        self._point(wanted, case, "split", actor=change.actor)
         house.cases.act(case, "file", actor=change.actor, role="rule", note=f"拆分自 {row.id}")
 
-    def _point(self, wanted: Any, case: str, disposition: str, *, merged_from: str = "") -> None:
+    def _point(
+        self, wanted: Any, case: str, disposition: str, *, actor: str, merged_from: str = ""
+    ) -> None:
         """Let reports belong to another case."""
         with self._house.database.writing() as connection:
             for report in wanted:
@@ -291,6 +293,8 @@ class Operations:
                         revision=self._house.database.changed("reports", report),
                     )
                 )
+                row = connection.execute(sa.select(reports).where(reports.c.id == report)).one()
+                self._house.audit.bind_report(actor, "report.move", row._mapping)
                 self.intake.moved(report, case)
 
     # -- duplicate questions -------------------------------------------------------------------

@@ -7,10 +7,9 @@ from typing import Any
 import msgspec
 import numpy as np
 import shapely
-from starlette.responses import Response
 
 from xinji.access.identity import Role
-from xinji.api.call import Call, Problem, Routes
+from xinji.api.call import Call, Download, Problem, Routes
 from xinji.methods.geodesy import DATUMS
 from xinji.model.things import AreaLevel, Thing
 from xinji.store.registry import Invalid
@@ -129,18 +128,15 @@ def _stations(sectors: Sectors, source: str, known: set[str]) -> list[Thing]:
 
 
 @routes.get("/api/coverage/sites.csv", role=Role.OPERATOR)
-def sites_export(call: Call) -> Response:
+def sites_export(call: Call) -> Download:
     """The registered sectors as a table that can be brought back."""
     sectors = read_sectors(call.house.database)
     if call.person.area:
         places = call.house.registry.things
         inside = [places[name].area.startswith(call.person.area) for name in sectors.sector_id]
         sectors = sectors.take(np.array(inside, np.bool_))
-    return Response(
-        sites_csv(sectors),
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": 'attachment; filename="sectors.csv"'},
-    )
+    content, count = sites_csv(sectors), len(sectors)
+    return Download(content, "text/csv; charset=utf-8", "sectors.csv", count)
 
 
 @routes.post(

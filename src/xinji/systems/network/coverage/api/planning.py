@@ -7,10 +7,9 @@ from typing import Annotated, Any
 
 import msgspec
 import pyarrow as pa
-from starlette.responses import Response
 
 from xinji.access.identity import Role
-from xinji.api.call import Call, Problem, Routes
+from xinji.api.call import Call, Download, Problem, Routes
 from xinji.api.job import start
 from xinji.api.listing import export
 from xinji.loop.jobs import Job
@@ -89,7 +88,7 @@ def plan_start(call: Call) -> dict[str, Any]:
 
 
 @routes.get("/api/coverage/plans/{id}/sites", role=Role.OPERATOR, query="format")
-def plan_sites(call: Call) -> Response:
+def plan_sites(call: Call) -> Download:
     """The sites of a finished plan: csv, parquet, arrow, xlsx or geojson."""
     job = call.house.jobs.find(call.request.path_params["id"])
     mine = job and (job.person == call.person.name or call.person.role is Role.ADMINISTRATOR)
@@ -98,16 +97,11 @@ def plan_sites(call: Call) -> Response:
     sites = [{"rank": rank} | site for rank, site in enumerate(job.answer["sites"], 1)]
     form = call.text("format", "csv")
     if form == "geojson":
-        return _download(_geojson(sites), "application/geo+json", "sites.geojson")
+        return Download(_geojson(sites), "application/geo+json", "sites.geojson", len(sites))
     if form == "xlsx":
         sheet = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-        return _download(_workbook(sites), sheet, "sites.xlsx")
+        return Download(_workbook(sites), sheet, "sites.xlsx", len(sites))
     return export(pa.Table.from_pylist(sites), form, "sites")
-
-
-def _download(content: bytes, media_type: str, name: str) -> Response:
-    disposition = f'attachment; filename="{name}"'
-    return Response(content, media_type=media_type, headers={"Content-Disposition": disposition})
 
 
 def _geojson(sites: list[dict[str, Any]]) -> bytes:

@@ -6,8 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from xinji.access.audit import CHAINS
-from xinji.access.chain import digest
+from xinji.access.audit import CHAINS, step_digest
 from xinji.access.scope import contains
 from xinji.api.call import Call, Problem, Routes, iso
 from xinji.store.schema import case_steps, checkpoints
@@ -21,8 +20,9 @@ LONGEST_BRIDGE = 200_000
 def case_history(call: Call) -> dict[str, Any]:
     """The steps of a case as links of the hash chain; docs/verify-history.md says how to check.
 
-    With `anchor=true`, the digests of all steps from the case's first to the next checkpoint: they
-    tie the case to a line of `checkpoints.jsonl` without showing anybody else's case.
+    With `anchor=true`, tags and digests of all steps from the case's first to the newest
+    checkpoint, or with a number to the checkpoint at that record: they tie the case to a line of
+    `checkpoints.jsonl`, and show that no step of it was left out, without showing anybody else's.
     """
     house = call.house
     row = house.cases.row(call.request.path_params["id"])
@@ -57,29 +57,43 @@ def case_history(call: Call) -> dict[str, Any]:
                 for step in own
             ],
         }
-        if call.flag("anchor"):
-            answer["anchor"] = _anchor(connection, own[0].id, own[-1].id)
+        wanted = call.text("anchor", "false")
+        if wanted != "false":
+            at = 0 if wanted == "true" else call.number("anchor", 0, 1, 1 << 53)
+            answer["anchor"] = _anchor(connection, own[0].id, own[-1].id, at)
     return answer
 
 
-def _anchor(connection: sa.Connection, first: int, last: int) -> dict[str, Any] | None:
-    """Digests of the steps `first` to the first checkpoint at or after `last`."""
+def _anchor(connection: sa.Connection, first: int, last: int, wanted: int) -> dict[str, Any] | None:
+    """Tags and digests of the steps `first` to a checkpoint at or after `last`.
+
+    `wanted` is the checkpoint's record; 0 is the newest within reach, so that nothing after the
+    last step shown can be kept back.
+    """
+    c = checkpoints.c
+    reach = sa.and_(c.chain == "steps", c.last_id.between(last, first + LONGEST_BRIDGE))
     mark = connection.execute(
         sa.select(checkpoints)
-        .where(checkpoints.c.chain == "steps", checkpoints.c.last_id >= last)
-        .order_by(checkpoints.c.last_id)
+        .where(reach, c.last_id == wanted if wanted else sa.true())
+        .order_by(c.last_id.desc())
         .limit(1)
     ).first()
-    if mark is None or mark.last_id - first > LONGEST_BRIDGE:
+    if mark is None:
         return None
     names = CHAINS["steps"][1]
     rows = connection.execute(
         sa.select(*(case_steps.c[name] for name in names))
         .where(case_steps.c.id.between(first, mark.last_id))
         .order_by(case_steps.c.id)
-    )
+    ).all()
     return {
         "first_id": first,
-        "digests": [digest(row) for row in rows],
-        "checkpoint": {"chain": "steps", "last_id": mark.last_id, "hash": mark.hash},
+        "tags": [row.tag for row in rows],
+        "digests": [step_digest(row) for row in rows],
+        "checkpoint": {
+            "chain": "steps",
+            "last_id": mark.last_id,
+            "hash": mark.hash,
+            "at": mark.at,
+        },
     }

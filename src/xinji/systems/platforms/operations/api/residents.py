@@ -214,6 +214,9 @@ def public_rating(call: Call) -> dict[str, Any]:
                 revision=house.database.changed("reports", row.id),
             )
         )
+        if done.rowcount:
+            rated = connection.execute(sa.select(reports).where(reports.c.id == row.id)).one()
+            house.audit.bind_report("resident", "report.rate", rated._mapping)
     if not done.rowcount:
         raise Problem(409, "Not done", "rated already")
     return {"report": row.id, "rating": given.stars}
