@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from xinji.access.identity import PolicyError
+from xinji.access.policy import PolicyError
 from xinji.cli.remote import remote
 from xinji.cli.server import Options, open_house
 

@@ -8,9 +8,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from xinji.access.identity import Role
 from xinji.api.call import Call, Problem, Routes, iso
-from xinji.api.job import job_item, start
+from xinji.api.job import job_item, may_end, start
 from xinji.loop.jobs import Job
 from xinji.methods.radio.height_uncertainty import MOST_SAMPLES
 from xinji.systems.network.coverage import scenarios
@@ -151,7 +150,7 @@ def _running(call: Call, job: Job) -> dict[str, Any]:
     mine = job.person == call.person.name
     return {name: shown[name] for name in ("id", "name", "state", "done", "total")} | {
         "mine": mine,
-        "may_cancel": mine or call.person.role is Role.ADMINISTRATOR,
+        "may_cancel": may_end(call, job),
     }
 
 
