@@ -7,7 +7,10 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
+from xinji.access import accounts
+from xinji.access.scope import contains
 from xinji.api.call import Call, Problem, Routes, iso
 from xinji.api.job import job_item, may_end, start
 from xinji.loop.jobs import Job
@@ -52,7 +55,9 @@ def prediction(call: Call) -> Prediction:
     known, scenario = computed(call).predictions, call.text("scenario")
     if scenario:
         stored = scenarios.read(call.house.database, scenario)
-        if stored is None:
+        if stored is None or not accounts.may_see(
+            call.house.identity, call.person, stored.created_by
+        ):
             raise Problem(404, "No such scenario", field="scenario")
         edits = [(each.operator, each.edit) for each in stored.edits]
         try:
@@ -76,6 +81,23 @@ def visible(call: Call, scene: Scene) -> Any:
         return scene.area >= 0
     allowed = [number for number, code in enumerate(scene.areas) if may_see(call, code)]
     return np.isin(scene.area, allowed)
+
+
+def own_sectors(call: Call, found: Prediction) -> npt.NDArray[np.bool_]:
+    """(n,) sectors of a map that lie in the caller's area; those of a scenario alone do."""
+    places, area = call.house.registry.things, call.person.area
+    names = found.sectors.sector_id.tolist()
+    own = [name not in places or contains(area, places[name].area) for name in names]
+    return np.array(own, np.bool_)
+
+
+def own_buildings(call: Call, scene: Scene) -> npt.NDArray[np.bool_]:
+    """(n,) outlines of which the caller may see a cell."""
+    seen = np.ones(len(scene.outlines), np.bool_)
+    if call.person.area:
+        numbers = np.unique(scene.building[visible(call, scene)])
+        seen = np.isin(np.arange(len(seen)), numbers)
+    return seen
 
 
 def degrees_of(call: Call, name: str, most: float) -> float:

@@ -6,10 +6,14 @@ from typing import Any
 
 import msgspec
 
+from xinji.access.accounts import may_see
 from xinji.access.identity import Role
+from xinji.access.jurisdiction import Reach, keep_inside
 from xinji.api.call import Call, Problem, Routes, iso
 from xinji.systems.network.coverage import scenarios
-from xinji.systems.network.coverage.api.maps import computed, coverage, may_see
+from xinji.systems.network.coverage.api.maps import computed, coverage
+from xinji.systems.network.coverage.api.maps import may_see as in_sight
+from xinji.systems.network.coverage.changes import AddStation
 from xinji.systems.network.coverage.prediction import Prediction
 from xinji.systems.network.coverage.scenarios import NewScenario, Outdated, Scenario
 from xinji.systems.network.coverage.shares import Share, shares
@@ -25,7 +29,7 @@ class Changed(NewScenario, frozen=True, forbid_unknown_fields=True):
 
 def _known(call: Call) -> Scenario:
     found = scenarios.read(call.house.database, call.request.path_params["id"])
-    if found is None:
+    if found is None or not may_see(call.house.identity, call.person, found.created_by):
         raise Problem(404, "No such scenario")
     return found
 
@@ -33,6 +37,20 @@ def _known(call: Call) -> Scenario:
 def _item(known: Scenario) -> dict[str, Any]:
     item: dict[str, Any] = msgspec.to_builtins(known)
     return item | {"created_at": iso(known.created_at)}
+
+
+def _keep_edits_inside(call: Call, given: NewScenario) -> None:
+    """Raises Beyond: an edit of a station, or a place of a new one, outside the caller's area."""
+    registry = call.house.registry
+    for number, each in enumerate(given.edits if call.person.area else ()):
+        edit, field = each.edit, f"edits[{number}]"
+        names = [getattr(edit, name, "") for name in ("station", "sector", "mounted_on")]
+        for name in names:
+            if name in registry.things:
+                keep_inside(call.person, registry.things[name].area, field)
+        if isinstance(edit, AddStation):
+            [area] = registry.places.areas_of(edit.longitude, edit.latitude)
+            keep_inside(call.person, area, field)
 
 
 def _figures(call: Call, known: Scenario) -> dict[str, Any]:
@@ -58,25 +76,27 @@ def _compared(call: Call, before: dict[str, Share], prediction: Prediction) -> d
         "areas": {
             code: {"before": before[code], "after": after[code]}
             for code in after
-            if code and may_see(call, code)
+            if code and in_sight(call, code)
         },
     }
 
 
 @routes.get("/api/coverage/scenarios", role=Role.OPERATOR)
 def scenarios_list(call: Call) -> dict[str, Any]:
-    """All scenarios, the newest first."""
+    """Scenarios by accounts of the caller's area, the newest first."""
     items = [
         _item(known) | {"edits": len(known.edits)}
         for known in scenarios.read_all(call.house.database)
+        if may_see(call.house.identity, call.person, known.created_by)
     ]
     return {"items": items, "total": len(items)}
 
 
-@routes.post("/api/coverage/scenarios")
+@routes.post("/api/coverage/scenarios", reach=Reach.AREA)
 def scenario_create(call: Call) -> dict[str, Any]:
     """A new scenario; its edits are computed before it is stored."""
     given = call.json(NewScenario)
+    _keep_edits_inside(call, given)
     house = call.house
     trial = Scenario(
         id="new", name=given.name, edits=given.edits, origin=None, created_by="", created_at=0,
@@ -99,10 +119,11 @@ def scenario_one(call: Call) -> dict[str, Any]:
     return _item(known) | {"figures": _figures(call, known)}
 
 
-@routes.put("/api/coverage/scenarios/{id}", role=Role.OPERATOR)
+@routes.put("/api/coverage/scenarios/{id}", role=Role.OPERATOR, reach=Reach.AREA)
 def scenario_change(call: Call) -> dict[str, Any]:
     """Replace name and edits; only what is new is computed."""
     known, given = _known(call), call.json(Changed)
+    _keep_edits_inside(call, given)
     house = call.house
     wanted = msgspec.structs.replace(known, name=given.name, edits=given.edits)
     figures = _figures(call, wanted)
@@ -117,7 +138,7 @@ def scenario_change(call: Call) -> dict[str, Any]:
     return _item(changed) | {"figures": figures}
 
 
-@routes.delete("/api/coverage/scenarios/{id}", role=Role.OPERATOR)
+@routes.delete("/api/coverage/scenarios/{id}", role=Role.OPERATOR, reach=Reach.AREA)
 def scenario_remove(call: Call) -> None:
     """Take a scenario away."""
     known = _known(call)
