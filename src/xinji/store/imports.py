@@ -87,7 +87,7 @@ def import_things(
             present = registry.things.get(thing.id)
             stands = registry.places.areas_of(thing.longitude, thing.latitude)[0] or thing.area
             if not thing.area.startswith(area) or not stands.startswith(area):
-                raise Invalid("area", f"inside {area}", thing.area)
+                raise Invalid("area", f"inside {area}")
             if present is not None and not present.area.startswith(area):
                 raise Invalid("id", f"not one that is in use outside {area}", thing.id)
         except Invalid as fault:
