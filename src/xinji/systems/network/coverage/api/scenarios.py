@@ -8,12 +8,11 @@ import msgspec
 
 from xinji.access.accounts import may_see
 from xinji.access.identity import Role
-from xinji.access.jurisdiction import Reach, keep_inside
+from xinji.access.jurisdiction import Beyond, Reach
 from xinji.api.call import Call, Problem, Routes, iso
 from xinji.systems.network.coverage import scenarios
-from xinji.systems.network.coverage.api.maps import computed, coverage
+from xinji.systems.network.coverage.api.maps import computed, coverage, keep_edits_inside, sees
 from xinji.systems.network.coverage.api.maps import may_see as in_sight
-from xinji.systems.network.coverage.changes import AddStation
 from xinji.systems.network.coverage.prediction import Prediction
 from xinji.systems.network.coverage.scenarios import NewScenario, Outdated, Scenario
 from xinji.systems.network.coverage.shares import Share, shares
@@ -29,28 +28,22 @@ class Changed(NewScenario, frozen=True, forbid_unknown_fields=True):
 
 def _known(call: Call) -> Scenario:
     found = scenarios.read(call.house.database, call.request.path_params["id"])
-    if found is None or not may_see(call.house.identity, call.person, found.created_by):
+    if found is None or not sees(call, found):
         raise Problem(404, "No such scenario")
+    return found
+
+
+def _own(call: Call) -> Scenario:
+    """The path's scenario, to change: made by an account of the caller's area."""
+    found = _known(call)
+    if not may_see(call.house.identity, call.person, found.created_by):
+        raise Beyond("made by an account of the caller's area")
     return found
 
 
 def _item(known: Scenario) -> dict[str, Any]:
     item: dict[str, Any] = msgspec.to_builtins(known)
     return item | {"created_at": iso(known.created_at)}
-
-
-def _keep_edits_inside(call: Call, given: NewScenario) -> None:
-    """Raises Beyond: an edit of a station, or a place of a new one, outside the caller's area."""
-    registry = call.house.registry
-    for number, each in enumerate(given.edits if call.person.area else ()):
-        edit, field = each.edit, f"edits[{number}]"
-        names = [getattr(edit, name, "") for name in ("station", "sector", "mounted_on")]
-        for name in names:
-            if name in registry.things:
-                keep_inside(call.person, registry.things[name].area, field)
-        if isinstance(edit, AddStation):
-            [area] = registry.places.areas_of(edit.longitude, edit.latitude)
-            keep_inside(call.person, area, field)
 
 
 def _figures(call: Call, known: Scenario) -> dict[str, Any]:
@@ -83,11 +76,11 @@ def _compared(call: Call, before: dict[str, Share], prediction: Prediction) -> d
 
 @routes.get("/api/coverage/scenarios", role=Role.OPERATOR)
 def scenarios_list(call: Call) -> dict[str, Any]:
-    """Scenarios by accounts of the caller's area, the newest first."""
+    """Scenarios that are about the caller's area, the newest first."""
     items = [
         _item(known) | {"edits": len(known.edits)}
         for known in scenarios.read_all(call.house.database)
-        if may_see(call.house.identity, call.person, known.created_by)
+        if sees(call, known)
     ]
     return {"items": items, "total": len(items)}
 
@@ -96,7 +89,7 @@ def scenarios_list(call: Call) -> dict[str, Any]:
 def scenario_create(call: Call) -> dict[str, Any]:
     """A new scenario; its edits are computed before it is stored."""
     given = call.json(NewScenario)
-    _keep_edits_inside(call, given)
+    keep_edits_inside(call, given.edits)
     house = call.house
     trial = Scenario(
         id="new", name=given.name, edits=given.edits, origin=None, created_by="", created_at=0,
@@ -122,8 +115,8 @@ def scenario_one(call: Call) -> dict[str, Any]:
 @routes.put("/api/coverage/scenarios/{id}", role=Role.OPERATOR, reach=Reach.AREA)
 def scenario_change(call: Call) -> dict[str, Any]:
     """Replace name and edits; only what is new is computed."""
-    known, given = _known(call), call.json(Changed)
-    _keep_edits_inside(call, given)
+    known, given = _own(call), call.json(Changed)
+    keep_edits_inside(call, given.edits)
     house = call.house
     wanted = msgspec.structs.replace(known, name=given.name, edits=given.edits)
     figures = _figures(call, wanted)
@@ -141,7 +134,7 @@ def scenario_change(call: Call) -> dict[str, Any]:
 @routes.delete("/api/coverage/scenarios/{id}", role=Role.OPERATOR, reach=Reach.AREA)
 def scenario_remove(call: Call) -> None:
     """Take a scenario away."""
-    known = _known(call)
+    known = _own(call)
     with call.house.database.writing():
         scenarios.remove(call.house.database, known.id)
         call.house.audit.record(call.person.name, "scenario.remove", known.id, known.name)
