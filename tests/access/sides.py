@@ -256,6 +256,23 @@ IDS: dict[str, Ids] = {
 }
 """What stands for a parameter of a path, by the path up to it: an id of the east."""
 
+OF_NOBODY = frozenset(
+    [
+        "/api/plan/indicators/{id}",
+        "/api/coverage/maps/{operator}",
+        "/api/coverage/maps/{operator}/{layer}",
+        "/api/classes/{code}",
+        "/api/departments/{code}",
+        "/api/calendar/{day}",
+        "/api/open311/v2/services.{form}",
+        "/api/open311/v2/services/{code}",
+        "/api/open311/v2/services/{code}.{form}",
+        "/api/open311/v2/requests.{form}",
+        "/api/open311/v2/requests/{id}.{form}",
+    ]
+)
+"""Keys of `IDS` that name nothing of the east: to the others nobody of the west gets through."""
+
 QUERIES: dict[str, list[str]] = {
     "area": [EAST, "310105"],
     "thing": ["gauge-11"],
@@ -337,6 +354,10 @@ def _rule_of_the_east(sides: Sides) -> Any:
     return known["east-rule"] | {"severity": "critical"}
 
 
+def _new_rule(**more: Any) -> Body:
+    return lambda sides: _rule_of_the_east(sides) | {"id": "made", "things": []} | more
+
+
 def _edits_of_the_east(sides: Sides) -> Any:
     edit = {"change": "sector", "sector": "m2-2.6-0", "azimuth_deg": 10.0}
     return {"name": "mine", "edits": [{"operator": "mobile", "edit": edit}], "revision": 1}
@@ -380,9 +401,12 @@ BODIES: dict[str, list[Body]] = {
         _json({"action": "refuse", "note": "x"}),
     ],
     "POST /api/jobs/{id}/cancel": [_json(None)],
-    "POST /api/rules": [_rule_of_the_east],
+    "POST /api/rules": [
+        _rule_of_the_east, _new_rule(), _new_rule(area=""),
+        _new_rule(area=WEST, things=["gauge-11"]),
+    ],
     "PUT /api/rules/{id}": [_rule_of_the_east],
-    "POST /api/rules/preview": [_rule_of_the_east],
+    "POST /api/rules/preview": [_rule_of_the_east, _new_rule(area="")],
     "POST /api/users": [
         _json({"name": "east-made", "role": "viewer", "area": EAST}),
         _json({"name": "east-made", "role": "viewer"}),

@@ -1,7 +1,7 @@
 """Every route of the application, asked by people of the west about the east.
 
-They get 403, 404 or an answer that does not mention the east, and nothing of the east is changed.
-A route that the tables in `sides.py` do not know fails here.
+About an item of the east they get 403 or 404; no other answer mentions the east, and nothing of
+it is changed. A route that the tables in `sides.py` do not know fails here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.access.sides import BODIES, IDS, OPEN, PLAIN_QUERIES, QUERIES, Sides
+from tests.access.sides import BODIES, IDS, OF_NOBODY, OPEN, PLAIN_QUERIES, QUERIES, Sides
 from xinji.access.identity import Role
 from xinji.access.jurisdiction import Reach
 from xinji.api.call import Endpoint
@@ -60,6 +60,12 @@ def path_about_the_east(endpoint: Endpoint, sides: Sides) -> str:
         filled += path[done : match.start()] + factory(sides)
         done = match.end()
     return filled + path[done:]
+
+
+def names_the_east(endpoint: Endpoint) -> bool:
+    """Whether the path itself is about something of the east."""
+    keys = {endpoint.path[: match.end()] for match in re.finditer(r"\{\w+\}", endpoint.path)}
+    return bool(keys - OF_NOBODY)
 
 
 def queries_about_the_east(endpoint: Endpoint) -> list[dict[str, str]]:
@@ -134,6 +140,8 @@ def test_the_east_is_neither_read_nor_changed_from_the_west(
                 answer = send(sides, endpoint, who, path, query, body)
                 where = f"{who}: {answer.status_code} {answer.text[:300]}"
                 assert answer.status_code < 500, where
+                if names_the_east(endpoint):
+                    assert answer.is_client_error, where
                 told = seen(sides, answer)
                 assert not told, f"{told} {where}"
                 if endpoint.reach is Reach.DISTRICT and endpoint.role is not None:
@@ -193,3 +201,16 @@ def test_every_path_that_is_the_same_for_everybody_is_a_route(sides: Sides) -> N
     walked = {name_of(endpoint) for endpoint in ENDPOINTS}
     open_ones = {name for name in routes if name.split(" ")[1] in OPEN}
     assert routes - walked - open_ones == {"POST /api/observations"}
+
+
+def test_a_route_that_nobody_has_thought_of_fails_and_says_what_to_add(sides: Sides) -> None:
+    new = Endpoint(
+        "PUT", "/api/new/{id}", lambda _: None, Role.OPERATOR, ("whose",), "", Reach.AREA
+    )
+    for walk in (
+        lambda: path_about_the_east(new, sides),
+        lambda: queries_about_the_east(new),
+        lambda: bodies_about_the_east(new, sides),
+    ):
+        with pytest.raises(AssertionError, match=r"PUT /api/new/\{id\}.*tests/access/sides.py"):
+            walk()
