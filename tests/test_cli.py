@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -193,6 +194,52 @@ def test_accounts_and_credentials(folder: Path) -> None:
     assert good.returncode == 0, good.stderr
     verified = xinji("audit", "verify", "--data", str(folder))
     assert (verified.returncode, verified.stdout.strip()) == (0, "whole")
+
+
+def administers(data: Path) -> None:
+    """Every command on accounts and credentials, on a folder or beside the process that owns it."""
+
+    def user(*arguments: str, given: str = "") -> Any:
+        return xinji("user", *arguments, "--data", str(data), given=given)
+
+    added = user("zhao", "--role", "operator", given="a plain long password\n")
+    assert added.returncode == 0, added.stderr
+    changed = user("zhao", "--change", "--role", "viewer", "--post", "worker")
+    assert (changed.returncode, changed.stderr) == (0, "ended: 0 sessions, 0 tokens\n")
+    reset = user("zhao", "--reset")
+    assert reset.returncode == 0, reset.stderr
+    assert len(reset.stdout.strip()) >= 12
+    assert user("zhao", "--disable").returncode == 0
+    [line] = [each for each in user("--list").stdout.splitlines() if each.startswith("zhao\t")]
+    assert line.split("\t") == ["zhao", "viewer", "all", "disabled", "0 sessions, 0 tokens"]
+    assert user("zhao", "--enable").returncode == 0
+    assert user("zhao", "--end").returncode == 0
+    assert user("nobody", "--disable").returncode == 2
+    assert user().returncode == 2
+    last = user("admin", "--disable")
+    assert last.returncode != 0
+    assert "last administrator" in last.stderr
+    box = xinji("credential", "box", "--things", "a:", "--data", str(data))
+    assert len(box.stdout.strip()) > 40
+    listed = xinji("credential", "--list", "--data", str(data)).stdout
+    assert "box\ta:\tmeasured\tall" in listed
+    assert xinji("credential", "box", "--revoke", "--data", str(data)).returncode == 0
+    assert xinji("credential", "box", "--revoke", "--data", str(data)).returncode == 2
+
+
+def test_accounts_are_administered_beside_a_running_house_and_without_one(tmp_path: Path) -> None:
+    served = Served(tmp_path / "data")
+    try:
+        administers(served.data)
+    finally:
+        served.stop()
+    here = ("--data", str(served.data))
+    assert xinji("user", "zhao", "--disable", *here).returncode == 0
+    assert "zhao\tviewer\tall\tdisabled" in xinji("user", "--list", *here).stdout
+    last = xinji("user", "admin", "--disable", *here)
+    assert last.returncode == 2
+    assert "last administrator" in last.stderr
+    assert xinji("credential", "box", "--revoke", *here).returncode == 2
 
 
 def test_audit_beside_a_running_house_and_after_tampering(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from tests.conftest import gauge, open_house, send
 from xinji.access.audit import Audit
 from xinji.access.credentials import Credentials
-from xinji.access.identity import PolicyError
+from xinji.access.policy import PolicyError
 from xinji.model.observations import Reason, Source
 from xinji.store.database import Database
 from xinji.store.schema import audit, credentials

@@ -19,11 +19,11 @@ from xinji.access.identity import (
     LOCK_SECONDS,
     SESSION_SECONDS,
     Identity,
-    PolicyError,
     Role,
     SignInError,
     decoy,
 )
+from xinji.access.policy import PolicyError
 from xinji.store.database import Database
 from xinji.store.schema import audit, tokens, users
 

@@ -10,20 +10,8 @@ import pytest
 from tests.web.live import PASSWORD, Live
 from xinji.access.identity import Role
 from xinji.api.call import Endpoint, Site
-from xinji.web.app import application
-from xinji.web.routes import (
-    administration,
-    backup,
-    district,
-    jobs,
-    overview,
-    plan,
-    session,
-    things,
-    work,
-)
+from xinji.web.app import SUBJECTS, application
 
-SUBJECTS = (administration, district, overview, plan, session, things, work, jobs, backup)
 ENDPOINTS: list[Endpoint] = [e for subject in SUBJECTS for e in subject.routes.endpoints]
 CHANGING = [e for e in ENDPOINTS if e.method != "GET"]
 
@@ -32,12 +20,18 @@ WRITES = {
     ("POST", "/api/sign-out"): Role.VIEWER,
     ("POST", "/api/session/password"): Role.VIEWER,
     ("POST", "/api/tokens"): Role.VIEWER,
+    ("DELETE", "/api/tokens/{id}"): Role.VIEWER,
     ("POST", "/api/cases/{id}/actions"): Role.OPERATOR,
     ("POST", "/api/jobs/{id}/cancel"): Role.VIEWER,
     ("POST", "/api/things/import"): Role.ADMINISTRATOR,
     ("POST", "/api/rules"): Role.ADMINISTRATOR,
     ("PUT", "/api/rules/{id}"): Role.ADMINISTRATOR,
+    ("POST", "/api/rules/preview"): Role.ADMINISTRATOR,
     ("POST", "/api/users"): Role.ADMINISTRATOR,
+    ("PUT", "/api/users/{name}"): Role.ADMINISTRATOR,
+    ("POST", "/api/users/{name}/password"): Role.ADMINISTRATOR,
+    ("DELETE", "/api/users/{name}/tokens"): Role.ADMINISTRATOR,
+    ("DELETE", "/api/users/{name}/tokens/{id}"): Role.ADMINISTRATOR,
     ("POST", "/api/credentials"): Role.ADMINISTRATOR,
     ("DELETE", "/api/credentials/{name}"): Role.ADMINISTRATOR,
     ("POST", "/api/backups"): Role.ADMINISTRATOR,
@@ -45,6 +39,8 @@ WRITES = {
 READS_ABOVE_VIEWER = {
     "/api/refusals": Role.OPERATOR,
     "/api/users": Role.ADMINISTRATOR,
+    "/api/users/{name}": Role.ADMINISTRATOR,
+    "/api/users/{name}/tokens": Role.ADMINISTRATOR,
     "/api/credentials": Role.ADMINISTRATOR,
     "/api/audit": Role.ADMINISTRATOR,
     "/api/audit/verify": Role.ADMINISTRATOR,
@@ -127,8 +123,25 @@ def test_every_change_leaves_a_row_that_names_who_and_what(live: Live) -> None:
     new = {"old": "a first long password", "new": "a second long password"}
     changed("POST", "/api/session/password", "li", "user.password", "li", new)
     secrets += [live.tokens["li"], made["token"]]
-    live.tokens["li"] = made["token"]
+    changed("POST", "/api/sign-in", "", "session.open", "li", sign_in | {"password": new["new"]})
+    live.tokens["li"] = live.http.cookies["xinji_session"]
+    live.http.cookies.clear()
+    secrets.append(live.tokens["li"])
+    made = changed("POST", "/api/tokens", "li", "token.issue", "li", body)
+    secrets.append(made["token"])
+    [held] = [t for t in live.get("/api/tokens", "li")["items"] if t["kind"] == "token"]
+    changed("DELETE", f"/api/tokens/{held['id']}", "li", "token.end", "li")
     changed("POST", "/api/sign-out", "li", "session.close", "li")
+    path = "/api/users/li"
+    body = {"role": "viewer"}
+    changed("PUT", path, "administrator", "user.change", "li", body)
+    made = changed("POST", f"{path}/password", "administrator", "user.reset-password", "li")
+    secrets.append(made["password"])
+    live.house.identity.issue("li", "one", 1, actor="test")
+    live.house.identity.issue("li", "two", 1, actor="test")
+    [held, _] = live.get(f"{path}/tokens")["items"]
+    changed("DELETE", f"{path}/tokens/{held['id']}", "administrator", "token.end", "li")
+    changed("DELETE", f"{path}/tokens", "administrator", "token.end", "li")
     made = changed(
         "POST", "/api/credentials", "administrator", "credential.issue", "meter-box",
         {"name": "meter-box", "things": ["gauge-"]},
@@ -139,6 +152,10 @@ def test_every_change_leaves_a_row_that_names_who_and_what(live: Live) -> None:
     [rule, *_] = live.get("/api/rules")["items"]
     changed("POST", "/api/rules", "administrator", "rule.put", rule["id"], rule)
     changed("PUT", f"/api/rules/{rule['id']}", "administrator", "rule.put", rule["id"], rule)
+    before = live.get("/api/audit?limit=1")["total"]
+    assert live.request("POST", "/api/rules/preview", json=rule).status_code == 200
+    assert live.get("/api/audit?limit=1")["total"] == before, "a try changes nothing"
+    seen.add(("POST", "/api/rules/preview"))
     csv = b"id,kind,name,longitude,latitude\nnew-1,gauge,New,121.35,31.2\n"
     path = "/api/things/import?dry_run=false"
     changed("POST", path, "administrator", "things.import", "things", content=csv,

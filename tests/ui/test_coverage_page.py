@@ -25,7 +25,6 @@ def planner(chromium: Browser, demo: Demo) -> Iterator[Page]:
     context = chromium.new_context(base_url=demo.url, viewport={"width": 1440, "height": 900})
     body = {"name": demo.name, "password": demo.password}
     assert context.request.post("/api/sign-in", data=body).ok
-    context.add_init_script("sessionStorage.setItem('xinji-password-later', '1')")
     page = context.new_page()
     watch = Watch(demo.url)
     watch.over(page)
@@ -319,7 +318,6 @@ def test_a_second_person_sees_the_computation_and_leaves_it_alone(
     desk.request.post("/api/users", data=person | {"role": "operator"})
     context = chromium.new_context(base_url=demo.url, viewport={"width": 1440, "height": 900})
     assert context.request.post("/api/sign-in", data=person).ok
-    context.add_init_script("sessionStorage.setItem('xinji-password-later', '1')")
     page = context.new_page()
     begun = desk.request.post("/api/coverage/compute", data={"cell_m": 5}).json()
     try:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -31,10 +32,33 @@ def test_a_wrong_password_is_explained_and_the_right_one_leads_on(
     watch.errors.clear()
 
     sign_in(fresh, demo.name, demo.password)
-    expect(fresh.get_by_test_id("password-dialog")).to_be_visible()
-    fresh.get_by_test_id("password-later").click()
     expect(fresh.get_by_test_id("simulated-badge")).to_have_text("模拟数据")
     expect(fresh.get_by_test_id("counter-online")).to_be_visible()
+
+
+def test_a_one_time_password_is_changed_before_anything_else_is_shown(
+    fresh: Page, demo: Demo
+) -> None:
+    with httpx.Client(base_url=demo.url) as client:
+        body = {"name": demo.name, "password": demo.password}
+        client.post("/api/sign-in", json=body).raise_for_status()
+        made = client.post("/api/users", json={"name": "newcomer", "role": "viewer"}).json()
+    sign_in(fresh, "newcomer", made["password"])
+    expect(fresh.get_by_test_id("password-dialog")).to_be_visible()
+    fresh.goto("/things")
+    expect(fresh.get_by_test_id("password-dialog")).to_be_visible()
+    fresh.get_by_test_id("password-cancel").click()
+    expect(fresh.get_by_test_id("password-dialog")).to_be_hidden()
+    sign_in(fresh, "newcomer", made["password"])
+    typed = (
+        ("old", made["password"]),
+        ("new", "a longer password"),
+        ("again", "a longer password"),
+    )
+    for name, text in typed:
+        fresh.get_by_test_id(f"password-{name}").fill(text)
+    fresh.get_by_test_id("password-submit").click()
+    expect(fresh.get_by_test_id("user-menu")).to_have_text("newcomer")
 
 
 def test_the_overview_draws_every_thing_and_says_that_it_is_live(page: Page) -> None:

@@ -63,6 +63,7 @@ class Live:
             ("viewer", Role.VIEWER, ""),
             ("west-viewer", Role.VIEWER, WEST),
             ("west-operator", Role.OPERATOR, WEST),
+            ("west-administrator", Role.ADMINISTRATOR, WEST),
         ]:
             self.house.identity.add(name, PASSWORD, role, area=area, actor="test")
             self.tokens[name] = self.house.identity.issue(name, "test", 1, actor="test")
@@ -151,9 +152,10 @@ class Live:
 
 
 class Stream:
-    """An open stream, read by a thread; `wait` looks at what came."""
+    """An open stream, read by a thread; `wait` looks at what came, `over` is set at its end."""
 
     def __init__(self, response: httpx.Response) -> None:
+        self.over = threading.Event()
         self.seen: list[tuple[str, Any]] = []
         self._lines = response.iter_lines()
         assert next(self._lines) == "retry: 3000"
@@ -169,6 +171,8 @@ class Stream:
                     self.seen.append((name, json.loads(line[6:])))
         except (httpx.HTTPError, RuntimeError):
             return
+        finally:
+            self.over.set()
 
     def wait(self, name: str, **wanted: Any) -> Any:
         """The data of the first event of a name with these members; fails after ten seconds."""

@@ -35,6 +35,10 @@ INDICATOR = {
     "required_today", "value", "status", "source", "direction", "decimals", "fault",
 }  # fmt: skip
 CARD = {"sql", "rows_sql", "system", "lineage", "rows", "history", "last_change", "case"}
+ACCOUNT = {
+    "name", "role", "area", "disabled", "locked_until", "posts", "department", "created_at",
+    "must_change_password", "sessions", "tokens",
+}  # fmt: skip
 LIST = {"items", "next", "total"}
 STATES = {"total", "good", "alarm", "silent", "no data"}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
@@ -250,8 +254,7 @@ def test_administration(live: Live) -> None:
     shape(refusals["items"][0], {"id", "at", "sender", "reason", "detail"})
     users = shape(live.get("/api/users"), LIST)
     for each in users["items"]:
-        keys = {"name", "role", "area", "disabled", "locked_until", "posts", "department"}
-        shape(each, keys)
+        shape(each, ACCOUNT)
     body = {"name": "li", "password": PASSWORD, "role": "viewer", "area": EAST}
     assert live.request("POST", "/api/users", json=body).json() == {"name": "li"}
     token = live.request("POST", "/api/tokens", "viewer", json={"label": "script"}).json()
@@ -260,7 +263,7 @@ def test_administration(live: Live) -> None:
     shape(made, {"name", "secret"})
     held = shape(live.get("/api/credentials"), LIST)
     for each in held["items"]:
-        shape(each, {"name", "things", "source", "disabled"})
+        shape(each, {"name", "things", "source", "area", "created_at", "disabled"})
     assert live.request("DELETE", "/api/credentials/new").status_code == 204
     assert live.request("DELETE", "/api/credentials/new").status_code == 404
     records = shape(live.get("/api/audit"), LIST)
@@ -269,6 +272,36 @@ def test_administration(live: Live) -> None:
     assert live.get("/api/audit/verify") == {"whole": True, "faults": []}
     status = live.get("/api/status", "")
     shape(status, {"status", "clock_behind_seconds", "version"})
+
+
+def test_accounts_and_their_tokens(live: Live) -> None:
+    ended = {"sessions", "tokens"}
+    made = live.request("POST", "/api/users", json={"name": "zhao"}).json()
+    shape(made, {"name", "password"})
+    body = {"name": "zhao", "password": made["password"]}
+    answer = live.request("POST", "/api/sign-in", "", json=body)
+    live.http.cookies.clear()
+    assert answer.json()["must_change_password"] is True
+    one = shape(live.get("/api/users/zhao"), ACCOUNT | {"held"})
+    assert (one["role"], one["sessions"], one["tokens"]) == ("viewer", 1, 0)
+    listed = shape(live.get("/api/users/zhao/tokens"), LIST)
+    assert listed["items"] == one["held"]
+    for each in listed["items"]:
+        shape(each, {"id", "kind", "label", "created_at", "last_used_at", "expires_at"})
+        assert each["kind"] == "session"
+    path = f"/api/users/zhao/tokens/{one['held'][0]['id']}"
+    assert live.request("DELETE", path).status_code == 204
+    assert live.request("DELETE", path).status_code == 404
+    answer = live.request("PUT", "/api/users/zhao", json={"role": "operator"}).json()
+    shape(answer, {"account", "ended"})
+    shape(answer["ended"], ended)
+    assert shape(answer["account"], ACCOUNT)["role"] == "operator"
+    reset = live.request("POST", "/api/users/zhao/password").json()
+    shape(reset, {"name", "password", "ended"})
+    shape(live.request("DELETE", "/api/users/zhao/tokens").json(), ended)
+    assert live.request("GET", "/api/users/nobody").status_code == 404
+    own = shape(live.get("/api/tokens", "viewer"), LIST)["items"]
+    assert {each["kind"] for each in own} == {"token"}
 
 
 def test_import_over_http(live: Live) -> None:

@@ -10,17 +10,20 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 import sqlalchemy as sa
 
 from xinji.access.audit import Audit
-from xinji.access.identity import PolicyError, check_name
+from xinji.access.policy import PolicyError, check_name
+from xinji.access.scope import within
 from xinji.model.observations import Source
 from xinji.store.database import Database
 from xinji.store.schema import credentials
 from xinji.wire.inlet import Device
+
+MOST_PREFIXES = 100
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +32,8 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     things: list[str]
     source: str
+    area: str = ""
+    created_at: int
     disabled: bool = False
 
 
@@ -45,7 +50,7 @@ class Credentials:
         with database.reading() as connection:
             for row in connection.execute(sa.select(credentials)):
                 if not row.disabled:
-                    device = Device(row.name, tuple(row.things), Source.of(row.source))
+                    device = Device(row.name, tuple(row.things), Source.of(row.source), row.area)
                     self._known[row.name] = (row.salt, bytes.fromhex(row.hash), device)
 
     def authenticate(self, username: str, password: bytes) -> Device | None:
@@ -55,15 +60,24 @@ class Credentials:
         return device if same else None
 
     def issue(
-        self, name: str, *, things: tuple[str, ...] = ("",), source: str = "measured", actor: str
+        self,
+        name: str,
+        *,
+        things: tuple[str, ...] = ("",),
+        source: str = "measured",
+        area: str = "",
+        actor: str,
     ) -> str:
         """Make (or renew) a credential; returns the secret, shown once.
 
-        `things` are the id prefixes that it may write to. Raises PolicyError.
+        `things` are the id prefixes that it may write to, `area` where those things lie. Raises
+        PolicyError.
         """
         check_name(name)
+        if len(things) > MOST_PREFIXES or not all(len(each) <= 128 for each in things):
+            raise PolicyError(f"things: at most {MOST_PREFIXES} prefixes of at most 128 characters")
         try:
-            device = Device(name, things, Source.of(source))
+            device = Device(name, things, Source.of(source), area)
         except KeyError:
             words = ", ".join(s.word for s in Source)
             raise PolicyError(f"source: {source!r} is not one of {words}") from None
@@ -80,9 +94,10 @@ class Credentials:
                     source=source,
                     created_at=int(time.time() * 1e6),
                     disabled=False,
+                    area=area,
                 )
             )
-            detail = {"things": list(things), "source": source}
+            detail = {"things": list(things), "source": source, "area": area}
             self._audit.record(actor, "credential.issue", name, detail)
         renewed = name in self._known
         self._known[name] = (salt, digest, device)
@@ -105,11 +120,27 @@ class Credentials:
         for tell in self.revoked:
             tell(name)
 
-    def list(self) -> list[Credential]:
-        """Every credential, by name."""
+    def find(self, name: str) -> Credential | None:
+        """One credential."""
+        return next(iter(self._read(credentials.c.name == name)), None)
+
+    def list(self, area: str = "") -> list[Credential]:
+        """The credentials of an area, by name; those of the whole district are in "" only."""
+        return [*self._read(within(credentials.c.area, area))]
+
+    def _read(self, which: sa.ColumnElement[bool]) -> Iterable[Credential]:
         with self._database.reading() as connection:
-            rows = connection.execute(sa.select(credentials).order_by(credentials.c.name))
+            rows = connection.execute(
+                sa.select(credentials).where(which).order_by(credentials.c.name)
+            )
             return [
-                Credential(name=r.name, things=r.things, source=r.source, disabled=r.disabled)
+                Credential(
+                    name=r.name,
+                    things=r.things,
+                    source=r.source,
+                    area=r.area,
+                    created_at=r.created_at,
+                    disabled=r.disabled,
+                )
                 for r in rows
             ]

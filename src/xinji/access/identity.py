@@ -1,4 +1,9 @@
-"""People: passwords by argon2id, lock-out, sessions and API tokens stored as hashes."""
+"""People: passwords by argon2id, lock-out, sessions and API tokens stored as hashes.
+
+What ends with what: a sign-out ends its own token; a change or a reset of the password, disabling,
+and another role, area or posts end every session and API token of the account at once. Whoever
+holds something open for a token (a stream of changes) listens in `Identity.ended`.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +22,10 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from argon2.low_level import ARGON2_VERSION
 
 from xinji.access.audit import Audit
+from xinji.access.policy import PolicyError, check_name, check_password, check_posts
 from xinji.store.database import Database
 from xinji.store.schema import tokens, users
 
-MINIMUM_PASSWORD = 12
 FAILURES_BEFORE_LOCK = 5
 LOCK_SECONDS = 300
 SESSION_SECONDS = 12 * 3600
@@ -28,6 +33,14 @@ REMEMBERED_SECONDS = 10.0
 REMEMBERED_TOKENS = 10_000
 LOCAL = "this machine"
 """Label of the token that a serving process leaves in its folder."""
+
+
+class TokenKind(StrEnum):
+    """Of sign-in, of `POST /api/tokens`, of the serving process for commands on its machine."""
+
+    SESSION = "session"
+    API = "token"
+    LOCAL = "local"
 
 
 class Role(StrEnum):
@@ -63,6 +76,13 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
         return (*held, self.role.value)
 
 
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """How many sessions and API tokens something has ended."""
+
+    sessions: int = 0
+    tokens: int = 0
+
+
 class _Known(NamedTuple):
     """The person of a token, how long the token lives, and how long this may be believed."""
 
@@ -77,10 +97,6 @@ class SignInError(Exception):
     def __init__(self, message: str, retry_after: int = 0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
-
-
-class PolicyError(ValueError):
-    """A name, role or password that the policy does not allow."""
 
 
 def hashed(secret: str) -> str:
@@ -110,11 +126,14 @@ class Identity:
     def __init__(
         self, database: Database, audit: Audit, now: Callable[[], float] = time.time
     ) -> None:
-        self._database = database
-        self._audit = audit
-        self._now = now
+        self.database = database
+        self.audit = audit
+        self.now = now
+        self.ended: list[Callable[[frozenset[str]], object]] = []
+        """Told the hashes of tokens that have ended: what they hold open ends too."""
         self._hasher = PasswordHasher()
         self._known: dict[str, _Known] = {}
+        self._used: dict[str, int] = {}
         self._changes, self._changing = 0, False
         sa.event.listen(database.writer, "after_cursor_execute", self._notice)
         sa.event.listen(database.writer, "begin", self._settle)
@@ -123,7 +142,7 @@ class Identity:
 
     def first_start(self) -> str | None:
         """Make the account `admin` in a house without people; returns its one-time password."""
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             if connection.execute(sa.select(users.c.name).limit(1)).first():
                 return None
             password = secrets.token_urlsafe(12)
@@ -145,9 +164,8 @@ class Identity:
         """Add an account. Raises PolicyError."""
         check_name(name)
         check_password(password, name)
-        if len(posts) > 10 or not all(0 < len(p) <= 32 and p.isascii() for p in posts):
-            raise PolicyError("posts: at most 10, each 1 to 32 letters")
-        with self._database.writing() as connection:
+        check_posts(posts)
+        with self.database.writing() as connection:
             if connection.execute(sa.select(users.c.name).where(users.c.name == name)).first():
                 raise PolicyError(f"name: {name} exists already")
             connection.execute(
@@ -157,30 +175,35 @@ class Identity:
                     role=role.value,
                     area=area,
                     must_change_password=must_change,
-                    created_at=int(self._now() * 1e6),
+                    created_at=int(self.now() * 1e6),
                     posts=list(posts),
                     department=department,
                 )
             )
             detail = {"role": role.value, "area": area, "posts": list(posts)}
-            self._audit.record(actor, "user.add", name, detail)
+            self.audit.record(actor, "user.add", name, detail)
+            connection.execute(
+                sa.update(users)
+                .where(users.c.name == name)
+                .values(audit_from=self.audit.chain.last_id)
+            )
 
     def sign_in(self, name: str, password: str) -> tuple[str, Person]:
         """A session token for a name and a password. Raises SignInError. About 40 ms by design."""
         row = self._proven(name, password)
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             connection.execute(
                 sa.update(users).where(users.c.name == name).values(failures=0, locked_until=0)
             )
-            connection.execute(sa.delete(tokens).where(tokens.c.expires_at < int(self._now())))
-            token = self._issue(name, "session", SESSION_SECONDS)
-            self._audit.record(name, "session.open", name)
+            connection.execute(sa.delete(tokens).where(tokens.c.expires_at < int(self.now())))
+            token = self._issue(name, "session", SESSION_SECONDS, TokenKind.SESSION)
+            self.audit.record(name, "session.open", name)
         return token, _person(row)
 
     def _proven(self, name: str, password: str) -> sa.Row[tuple[Any, ...]]:
         """The row of an account whose password this is. Raises SignInError."""
         account = sa.select(users).where(users.c.name == name)
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             row = connection.execute(account).first()
         if row is not None:
             self._refuse_locked(row)
@@ -188,9 +211,9 @@ class Identity:
         if row is None or row.disabled:
             raise SignInError("wrong name or password")
         # Looked at again under the lock: guesses made at the same time are counted one by one.
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             row = connection.execute(account).one()
-            if not right and row.locked_until <= self._now():
+            if not right and row.locked_until <= self.now():
                 self._fail(connection, name, row.failures + 1)
         self._refuse_locked(row)
         if not right:
@@ -198,7 +221,7 @@ class Identity:
         return row
 
     def _refuse_locked(self, row: sa.Row[tuple[Any, ...]]) -> None:
-        left = row.locked_until - self._now()
+        left = row.locked_until - self.now()
         if left > 0:
             raise SignInError("account is locked", int(left) + 1)
 
@@ -215,43 +238,47 @@ class Identity:
             .where(users.c.name == name)
             .values(
                 failures=failures,
-                locked_until=int(self._now() + LOCK_SECONDS) if locked else 0,
+                locked_until=int(self.now() + LOCK_SECONDS) if locked else 0,
             )
         )
-        self._audit.record(name, "session.refuse", name, {"failures": failures})
+        self.audit.record(name, "session.refuse", name, {"failures": failures})
 
     def issue(self, name: str, label: str, days: int, *, actor: str) -> str:
         """An API token for an account, shown once."""
-        with self._database.writing():
-            self._audit.record(actor, "token.issue", name, {"label": label, "days": days})
-            return self._issue(name, label, days * 86_400)
+        with self.database.writing():
+            self.audit.record(actor, "token.issue", name, {"label": label, "days": days})
+            return self._issue(name, label, days * 86_400, TokenKind.API)
 
     def local_token(self) -> str | None:
-        """A token of an administrator for commands on this machine; earlier ones end."""
-        with self._database.writing() as connection:
+        """A token of an administrator of the whole district for commands on this machine.
+
+        Earlier ones end.
+        """
+        with self.database.writing() as connection:
             self.end_local_tokens()
             name = connection.execute(
-                sa.select(users.c.name)
-                .where(users.c.role == Role.ADMINISTRATOR.value, ~users.c.disabled)
-                .order_by(users.c.created_at)
-                .limit(1)
+                sa.select(users.c.name).where(unlimited()).order_by(users.c.created_at).limit(1)
             ).scalar()
-            return self._issue(name, LOCAL, 3_650 * 86_400) if name else None
+            if name is None:
+                return None
+            return self._issue(name, LOCAL, 3_650 * 86_400, TokenKind.LOCAL)
 
     def end_local_tokens(self) -> None:
         """Forget the tokens of `local_token`."""
-        with self._database.writing() as connection:
-            connection.execute(sa.delete(tokens).where(tokens.c.label == LOCAL))
+        with self.database.writing() as connection:
+            connection.execute(sa.delete(tokens).where(tokens.c.kind == TokenKind.LOCAL.value))
 
-    def _issue(self, name: str, label: str, seconds: int) -> str:
+    def _issue(self, name: str, label: str, seconds: int, kind: TokenKind) -> str:
         token = secrets.token_urlsafe(32)
-        now = int(self._now())
-        with self._database.writing() as connection:
+        now = int(self.now())
+        with self.database.writing() as connection:
+            self._keep_uses(connection)
             connection.execute(
                 sa.insert(tokens).values(
                     hash=hashed(token),
                     user=name,
                     label=label,
+                    kind=kind.value,
                     expires_at=now + seconds,
                     created_at=now,
                 )
@@ -263,20 +290,25 @@ class Identity:
 
         Remembered until an account or a token changes, and no longer than `REMEMBERED_SECONDS`.
         """
-        key, now = hashed(token), int(self._now())
+        key, now = hashed(token), int(self.now())
         known = self._known.get(key)
         if known is not None and known.until > time.monotonic() and known.expires_at > now:
+            self._used[key] = now
             return known.person
         changes = self._changes
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             row = connection.execute(
-                sa.select(users, tokens.c.expires_at)
+                sa.select(users, tokens.c.expires_at, tokens.c.kind)
                 .join(tokens, tokens.c.user == users.c.name)
                 .where(tokens.c.hash == key, tokens.c.expires_at > now)
             ).first()
         if row is None or row.disabled:
             return None
         person = _person(row)
+        if row.kind == TokenKind.LOCAL.value:
+            # Whoever owns the folder owns the house: a one-time password has no say there.
+            person = msgspec.structs.replace(person, must_change_password=False)
+        self._used[key] = now
         if changes == self._changes and not self._changing:
             if len(self._known) >= REMEMBERED_TOKENS:
                 self._known.clear()
@@ -303,40 +335,92 @@ class Identity:
     def sign_out(self, token: str) -> None:
         """Forget a token."""
         this = tokens.c.hash == hashed(token)
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             name = connection.execute(sa.select(tokens.c.user).where(this)).scalar()
-            if name is not None:
-                connection.execute(sa.delete(tokens).where(this))
-                self._audit.record(name, "session.close", name)
+            if name is None:
+                return
+            _, gone = self.drop(connection, this)
+            self.audit.record(name, "session.close", name)
+        self.tell(gone)
 
-    def change_password(self, name: str, old: str, new: str) -> None:
-        """Replace a password and end the person's sessions. Raises SignInError, PolicyError."""
+    def change_password(self, name: str, old: str, new: str) -> Ended:
+        """Replace a password and end all sessions and API tokens of the account.
+
+        Raises SignInError, PolicyError.
+        """
         self._proven(name, old)
+        with self.database.writing() as connection:
+            self.set_password(name, new)
+            self.audit.record(name, "user.password", name)
+            ended, gone = self.drop(connection, of_account(name))
+        self.tell(gone)
+        return ended
+
+    def set_password(self, name: str, new: str, *, must_change: bool = False) -> None:
+        """Store a password, in the open transaction. Raises PolicyError."""
         check_password(new, name)
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             connection.execute(
                 sa.update(users)
                 .where(users.c.name == name)
-                .values(password_hash=self._hasher.hash(new), must_change_password=False)
+                .values(
+                    password_hash=self._hasher.hash(new),
+                    must_change_password=must_change,
+                    failures=0,
+                    locked_until=0,
+                )
             )
+
+    def drop(
+        self, connection: sa.Connection, which: sa.ColumnElement[bool]
+    ) -> tuple[Ended, frozenset[str]]:
+        """Delete tokens in the open transaction; `tell` their hashes when it is committed."""
+        self._keep_uses(connection)
+        rows = connection.execute(sa.select(tokens.c.hash, tokens.c.kind).where(which)).all()
+        connection.execute(sa.delete(tokens).where(which))
+        sessions = sum(row.kind == TokenKind.SESSION.value for row in rows)
+        ended = Ended(sessions=sessions, tokens=len(rows) - sessions)
+        return ended, frozenset(row.hash for row in rows)
+
+    def tell(self, gone: frozenset[str]) -> None:
+        """End what the tokens of these hashes hold open."""
+        if gone:
+            for tell in self.ended:
+                tell(gone)
+
+    def alive_until(self, key: str) -> int | None:
+        """When the token of a hash ends (Unix seconds), None when it has ended."""
+        with self.database.reading() as connection:
+            until = connection.execute(
+                sa.select(tokens.c.expires_at).where(tokens.c.hash == key)
+            ).scalar()
+        return until if until is not None and until > self.now() else None
+
+    def last_used(self, key: str) -> int | None:
+        """When a token was used last since uses were stored (Unix seconds)."""
+        return self._used.get(key)
+
+    def _keep_uses(self, connection: sa.Connection) -> None:
+        """Store when tokens were used; only with another change of tokens, so that it is cheap."""
+        used, self._used = self._used, {}
+        if used:
             connection.execute(
-                sa.delete(tokens).where(tokens.c.user == name, tokens.c.label == "session")
+                sa.update(tokens)
+                .where(tokens.c.hash == sa.bindparam("key"))
+                .values(last_used_at=sa.bindparam("at")),
+                [{"key": key, "at": at} for key, at in used.items()],
             )
-            self._audit.record(name, "user.password", name)
 
 
-def check_name(name: str) -> None:
-    """Raises PolicyError unless the name is 1 to 64 letters, digits, `.`, `_`, `-`."""
-    if not 0 < len(name) <= 64 or not all(c.isalnum() or c in "._-" for c in name):
-        raise PolicyError("name: 1 to 64 letters, digits, '.', '_' or '-'")
+def unlimited() -> sa.ColumnElement[bool]:
+    """The accounts that may do everything: administrators of the whole district."""
+    u = users.c
+    return sa.and_(u.role == Role.ADMINISTRATOR.value, u.area == "", ~u.disabled)
 
 
-def check_password(password: str, name: str) -> None:
-    """Raises PolicyError unless the password is long enough and is not the name."""
-    if len(password) < MINIMUM_PASSWORD:
-        raise PolicyError(f"password: at least {MINIMUM_PASSWORD} characters")
-    if len(password) > 256 or name.lower() in password.lower():
-        raise PolicyError("password: at most 256 characters, and not containing the name")
+def of_account(name: str) -> sa.ColumnElement[bool]:
+    """The sessions and API tokens of an account."""
+    return sa.and_(tokens.c.user == name, tokens.c.kind != TokenKind.LOCAL.value)
 
 
 def _person(row: sa.Row[tuple[object, ...]]) -> Person:

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from xinji.access.identity import Person, Role
+from xinji.access.jurisdiction import Beyond, Reach, admit
 from xinji.loop.house import House
 from xinji.model.indicators import Plan
 from xinji.store.observations import StoreError, StoreFull, microseconds, moment
@@ -165,7 +166,10 @@ Handler = Callable[[Call], Any]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A route with what the OpenAPI document says of it."""
+    """A route with what the OpenAPI document says of it.
+
+    `one_time` is true for the few routes that a person with a one-time password may use.
+    """
 
     method: str
     path: str
@@ -173,6 +177,8 @@ class Endpoint:
     role: Role | None
     query: tuple[str, ...] = ()
     body: str = ""
+    reach: Reach = Reach.DISTRICT
+    one_time: bool = False
 
     @property
     def summary(self) -> str:
@@ -182,43 +188,77 @@ class Endpoint:
 
 @dataclass(slots=True)
 class Routes:
-    """Endpoints of one subject; `routes.get("/api/...", query=...)` adds one."""
+    """Endpoints of one subject; `routes.get("/api/...", query=...)` adds one.
+
+    What changes something is for the whole district unless it declares another `reach`: its handler
+    then looks at each item by the caller's area. What reads is by area: every list carries it.
+    """
 
     endpoints: list[Endpoint] = field(default_factory=list)
 
     def _add(
-        self, method: str, path: str, role: Role | None, query: str, body: str
+        self,
+        method: str,
+        path: str,
+        role: Role | None,
+        query: str,
+        body: str,
+        reach: Reach,
+        *,
+        one_time: bool = False,
     ) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
             names = tuple(query.split())
-            self.endpoints.append(Endpoint(method, path, handler, role, names, body))
+            self.endpoints.append(
+                Endpoint(method, path, handler, role, names, body, reach, one_time)
+            )
             return handler
 
         return add
 
     def get(
-        self, path: str, *, role: Role | None = Role.VIEWER, query: str = ""
+        self,
+        path: str,
+        *,
+        role: Role | None = Role.VIEWER,
+        query: str = "",
+        reach: Reach = Reach.AREA,
     ) -> Callable[[Handler], Handler]:
         """A GET endpoint for a role; None needs no sign-in."""
-        return self._add("GET", path, role, query, "")
+        return self._add("GET", path, role, query, "", reach)
 
     def post(
-        self, path: str, *, role: Role | None = Role.OPERATOR, query: str = "", body: str = "object"
+        self,
+        path: str,
+        *,
+        role: Role | None = Role.OPERATOR,
+        query: str = "",
+        body: str = "object",
+        reach: Reach = Reach.DISTRICT,
+        one_time: bool = False,
     ) -> Callable[[Handler], Handler]:
         """A POST endpoint."""
-        return self._add("POST", path, role, query, body)
+        return self._add("POST", path, role, query, body, reach, one_time=one_time)
 
     def put(
-        self, path: str, *, role: Role | None = Role.ADMINISTRATOR
+        self,
+        path: str,
+        *,
+        role: Role | None = Role.ADMINISTRATOR,
+        reach: Reach = Reach.DISTRICT,
     ) -> Callable[[Handler], Handler]:
         """A PUT endpoint."""
-        return self._add("PUT", path, role, "", "object")
+        return self._add("PUT", path, role, "", "object", reach)
 
     def delete(
-        self, path: str, *, role: Role | None = Role.ADMINISTRATOR
+        self,
+        path: str,
+        *,
+        role: Role | None = Role.ADMINISTRATOR,
+        reach: Reach = Reach.DISTRICT,
     ) -> Callable[[Handler], Handler]:
         """A DELETE endpoint."""
-        return self._add("DELETE", path, role, "", "")
+        return self._add("DELETE", path, role, "", "", reach)
 
 
 NOBODY = Person(name="", role=Role.VIEWER)
@@ -232,16 +272,27 @@ def token_of(request: Request) -> str:
     return request.cookies.get(COOKIE, "")
 
 
-def person_of(house: House, request: Request, role: Role) -> Person:
-    """The caller, who must have a role. Raises Problem 401 or 403."""
+def person_of(house: House, request: Request, endpoint: Endpoint) -> Person:
+    """The caller, whom the endpoint is for. Raises Problem 401 or 403."""
+    if endpoint.role is None:
+        return NOBODY
     token = token_of(request)
     person = house.identity.person(token) if token else None
     if person is None:
         raise Problem(401, "Sign in first", headers={"WWW-Authenticate": "Bearer"})
-    if not person.role.covers(role):
+    try:
+        admit(person, endpoint.role, endpoint.reach, one_time=endpoint.one_time)
+    except Beyond as error:
         refused(house, request, person.name)
-        raise Problem(403, "Not allowed", f"needs the role {role.value}")
+        raise beyond(error) from None
     return person
+
+
+def beyond(error: Beyond) -> Problem:
+    """The answer to a wish that is wider than the person."""
+    if error.field:
+        return Problem(403, "Not allowed", field=error.field, rule=error.rule)
+    return Problem(403, "Not allowed", error.rule)
 
 
 def refused(house: House, request: Request, name: str, what: str = "") -> None:
@@ -288,12 +339,12 @@ def starlette_route(endpoint: Endpoint, site: Site) -> Route:
                 body = await read_body(request)
 
             def work() -> Any:
-                person = person_of(site.house, request, endpoint.role) if endpoint.role else NOBODY
+                person = person_of(site.house, request, endpoint)
                 call = Call(site, request, person, body)
                 try:
                     answer = endpoint.handler(call)
-                except Problem as problem:
-                    if problem.status == 403:
+                except (Problem, Beyond) as error:
+                    if isinstance(error, Beyond) or error.status == 403:
                         refused(site.house, request, person.name)
                     raise
                 if isinstance(answer, Download):
@@ -305,6 +356,8 @@ def starlette_route(endpoint: Endpoint, site: Site) -> Route:
                 answer = await answer
         except Problem as problem:
             return problem.response()
+        except Beyond as error:
+            return beyond(error).response()
         except StoreFull as error:
             return Problem(503, "Not stored", str(error), headers={"Retry-After": "5"}).response()
         except StoreError as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from xinji.access.accounts import may_see
+from xinji.access.identity import Role
 from xinji.api.call import Call, Problem
 from xinji.loop.jobs import Job, JobError
 
@@ -20,6 +22,22 @@ def job_item(job: Job) -> dict[str, Any]:
         "answer": job.answer if job.state == "done" else None,
         "failure": job.failure,
     }
+
+
+def may_end(call: Call, job: Job) -> bool:
+    """Whether a job is the caller's: their own, or an administrator's of its person's area."""
+    if job.person == call.person.name:
+        return True
+    administers = call.person.role is Role.ADMINISTRATOR
+    return administers and may_see(call.house.identity, call.person, job.person)
+
+
+def job_of(call: Call) -> Job:
+    """The path's job, when it is the caller's. Raises Problem 404."""
+    job = call.house.jobs.find(call.request.path_params["id"])
+    if job is None or not may_end(call, job):
+        raise Problem(404, "No such job", "it ended long ago, or the house was started again")
+    return job
 
 
 def start(call: Call, name: str, work: Callable[[Job], Any]) -> dict[str, Any]:

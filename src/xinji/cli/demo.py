@@ -17,7 +17,8 @@ from typing import Any
 import sqlalchemy as sa
 import uvloop
 
-from xinji.access.identity import PolicyError, Role
+from xinji.access.identity import Role
+from xinji.access.policy import PolicyError
 from xinji.cli.serve import add_options, options_of
 from xinji.cli.server import Running, announce, running
 from xinji.district.simulate import Phase

@@ -51,6 +51,17 @@ class Remote:
         """POST JSON; `timeout` seconds, None for ever. Raises OSError."""
         return self._request("POST", path, json=body, timeout=timeout)
 
+    def put(self, path: str, body: Any) -> Any:
+        """PUT JSON. Raises OSError."""
+        return self._request("PUT", path, json=body)
+
+    def delete(self, path: str) -> Any:
+        """DELETE; {} when there is nothing to say, None when the path does not exist.
+
+        Raises OSError.
+        """
+        return self._request("DELETE", path)
+
 
 def leave(folder: Path, url: str, token: str) -> None:
     """Write the file for the commands that come by."""

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from xinji.access.scope import contains
 from xinji.loop.clock import HouseClock
 from xinji.model.observations import Reason, Receipt, Refusal
 from xinji.store.database import Database, Prepared
@@ -121,6 +122,10 @@ class Ingest:
         """See `Inlet`."""
         if not device.may_write(thing):
             return Reason.NOT_PERMITTED
+        if device.area:
+            place = self._registry.things.get(thing)
+            if place is None or not contains(device.area, place.area):
+                return Reason.NOT_PERMITTED
         number = self._store.table.numbers.get((thing, name, device.source))
         if number is not None and number in self._states:
             return number

@@ -55,13 +55,20 @@ class ImportReport(msgspec.Struct, kw_only=True):
 
 
 def import_things(
-    registry: Registry, body: bytes, *, form: str, datum: str = "wgs84", dry_run: bool = True
+    registry: Registry,
+    body: bytes,
+    *,
+    form: str,
+    datum: str = "wgs84",
+    dry_run: bool = True,
+    area: str = "",
 ) -> ImportReport:
     """Read, check, and (unless `dry_run`) register the valid things of a file.
 
     Args:
         form: `csv` or `geojson`.
         datum: of the file's coordinates; stored coordinates are WGS-84.
+        area: code that every thing lies in, and lay in before; empty for the whole district.
 
     Raises:
         UnreadableError: not a CSV or GeoJSON file, a needed column is missing, too many rows.
@@ -77,6 +84,12 @@ def import_things(
             thing = registry.check(_thing(row, datum))
             if thing.id in things:
                 raise Invalid("id", "appears twice in the file", thing.id)
+            present = registry.things.get(thing.id)
+            stands = registry.places.areas_of(thing.longitude, thing.latitude)[0] or thing.area
+            if not thing.area.startswith(area) or not stands.startswith(area):
+                raise Invalid("area", f"inside {area}")
+            if present is not None and not present.area.startswith(area):
+                raise Invalid("id", f"not one that is in use outside {area}", thing.id)
         except Invalid as fault:
             if len(report.errors) < ERRORS_SHOWN:
                 report.errors.append(

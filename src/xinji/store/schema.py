@@ -235,6 +235,8 @@ users = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("posts", JSON, nullable=False, server_default="[]"),
     Column("department", String(64), nullable=False, server_default=""),
+    # the audit's records by this account from here on were made in its present area
+    Column("audit_from", BigInteger, nullable=False, server_default="0"),
 )
 
 tokens = Table(
@@ -245,6 +247,10 @@ tokens = Table(
     Column("label", String(64), nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    # session (of a sign-in) | token (of the API) | local (of the serving process)
+    Column("kind", String(16), nullable=False, server_default="token"),
+    Column("last_used_at", BigInteger),
+    Index("ix_tokens_user", "user"),
 )
 
 credentials = Table(
@@ -257,6 +263,8 @@ credentials = Table(
     Column("source", String(16), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("disabled", Boolean, nullable=False, default=False),
+    # it writes to things in this area only; "" is the whole district
+    Column("area", String(32), nullable=False, server_default=""),
 )
 
 refusals = Table(

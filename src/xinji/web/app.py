@@ -15,17 +15,38 @@ from xinji.api.call import Call, Endpoint, Problem, Routes, Site, starlette_rout
 from xinji.web.changes import Changes
 from xinji.web.openapi import document
 from xinji.web.routes import (
-    administration,
+    accounts,
+    audit,
     backup,
+    credentials,
     district,
     jobs,
     overview,
     plan,
+    rules,
     session,
     things,
+    tokens,
     work,
 )
 from xinji.wire.http import observations_endpoint
+
+SUBJECTS = (
+    session,
+    district,
+    things,
+    work,
+    plan,
+    overview,
+    jobs,
+    rules,
+    accounts,
+    tokens,
+    credentials,
+    audit,
+    backup,
+)
+"""Routes of the application itself; systems bring their own."""
 
 PAGE = Path(__file__).resolve().parent / "page"
 
@@ -70,8 +91,7 @@ class SecurityHeaders:
 def application(site: Site) -> tuple[Starlette, Changes]:
     """The ASGI application of a site, and its change streams (run `Changes.run` beside it)."""
     changes = Changes(site.house)
-    subjects = (session, district, things, work, plan, overview, jobs, administration, backup)
-    endpoints: list[Endpoint] = [e for subject in subjects for e in subject.routes.endpoints]
+    endpoints: list[Endpoint] = [e for subject in SUBJECTS for e in subject.routes.endpoints]
     endpoints += changes.routes().endpoints
     endpoints += [endpoint for system in site.house.systems for endpoint in system.routes]
     about = Routes()

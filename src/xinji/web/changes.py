@@ -2,12 +2,13 @@
 
 Changed ids are gathered from commits (any thread) and read back once per flush, so a busy house
 costs one query a flush and not one per change. A reader that does not keep up is cut off; its
-browser comes back by itself.
+browser comes back by itself. A stream ends with the session or token that opened it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,9 +18,9 @@ import sqlalchemy as sa
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
-from xinji.access.identity import Person
+from xinji.access.identity import Person, hashed
 from xinji.access.scope import contains
-from xinji.api.call import Call, Problem, Routes, iso
+from xinji.api.call import Call, Problem, Routes, iso, token_of
 from xinji.loop.house import House
 from xinji.store.database import Change
 from xinji.store.schema import cases, events, things
@@ -37,10 +38,12 @@ _encode = msgspec.json.encode
 
 @dataclass(slots=True, eq=False)
 class Reader:
-    """An open stream."""
+    """An open stream; `key` is the hash of the token that opened it."""
 
     person: Person
     thing: str
+    key: str
+    ends_at: float = math.inf
     queue: asyncio.Queue[bytes] = field(default_factory=lambda: asyncio.Queue(QUEUE))
     last_seen: int = 0
     lost: bool = False
@@ -54,6 +57,13 @@ class Reader:
         except asyncio.QueueFull:
             self.lost = True
 
+    def end(self) -> None:
+        """End the stream; what is queued is not sent any more."""
+        while not self.queue.empty():
+            self.queue.get_nowait()
+        self.push("bye", {})
+        self.lost = True
+
 
 class Changes:
     """All open streams of an application."""
@@ -65,6 +75,17 @@ class Changes:
         self._last_stored = -1
         self.closing = False
         house.database.listeners.append(self._note)
+        house.identity.ended.append(self._forget)
+
+    def _forget(self, keys: frozenset[str]) -> None:
+        """End the streams of tokens that have ended; from any thread."""
+        if self._readers:
+            self._loop.call_soon_threadsafe(self._end, keys)
+
+    def _end(self, keys: frozenset[str]) -> None:
+        for reader in tuple(self._readers):
+            if reader.key in keys:
+                reader.end()
 
     def _note(self, changes: list[Change]) -> None:
         if self._readers:
@@ -136,7 +157,11 @@ class Changes:
         stored: dict[str, Any] | None,
         latest: dict[str, tuple[int, dict[str, list[Any]]]],
     ) -> None:
-        for reader in self._readers:
+        now = self._house.identity.now()
+        for reader in tuple(self._readers):
+            if reader.ends_at <= now:
+                reader.end()
+                continue
             for name, area, data in messages:
                 if contains(reader.person.area, area):
                     reader.push(name, data)
@@ -153,6 +178,11 @@ class Changes:
         self._loop = asyncio.get_running_loop()
         self._readers.add(reader)
         try:
+            # Looked at when the stream is known: a token that ends from here on is told.
+            until = await run_in_threadpool(self._house.identity.alive_until, reader.key)
+            if until is None:
+                return
+            reader.ends_at = until
             yield b"retry: 3000\n\n"
             while not (self.closing or reader.lost):
                 try:
@@ -181,7 +211,7 @@ class Changes:
             place = self._house.registry.things.get(thing)
             if thing and (place is None or not contains(call.person.area, place.area)):
                 raise Problem(404, "No such thing", thing)
-            reader = Reader(call.person, thing)
+            reader = Reader(call.person, thing, hashed(token_of(call.request)))
             return StreamingResponse(
                 self.stream(reader),
                 media_type="text/event-stream",

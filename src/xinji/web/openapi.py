@@ -106,6 +106,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.role is not None:
         operation["security"] = [{"token": []}, {"session": []}]
         operation["x-role"] = endpoint.role.value
+        operation["x-reach"] = endpoint.reach.value
     if endpoint.body:
         operation["requestBody"] = {"content": {"application/json": {"schema": {}}}}
     return operation

@@ -19,12 +19,14 @@ class Device:
     """An authenticated sender.
 
     `things` are id prefixes the credential may write to (`("",)` is every thing); `source` is what
-    its observations are stored as, fixed by the credential so that a sender cannot claim another.
+    its observations are stored as, fixed by the credential so that a sender cannot claim another;
+    `area` holds every thing that it may write to, "" is the whole district.
     """
 
     name: str
     things: tuple[str, ...] = ("",)
     source: Source = Source.MEASURED
+    area: str = ""
 
     def may_write(self, thing: str) -> bool:
         """True when one of the credential's prefixes holds `thing`."""

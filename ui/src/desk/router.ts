@@ -54,6 +54,7 @@ router.beforeEach(async (to) => {
   if (to.meta.open) return true
   try {
     if (!session.value && !(await readSession())) return { name: 'sign-in', query: { next: to.fullPath } }
+    if (session.value?.must_change_password) return { name: 'sign-in', query: { next: to.fullPath } }
     if (!district.value) await readDistrict()
     openChanges()
     return true

@@ -20,7 +20,6 @@ export const en: Record<keyof typeof zh, string> = {
   'common.loading': 'Reading…',
   'common.failed': 'Could not be read',
   'common.retry': 'Try again',
-  'common.later': 'Later',
   'common.cancel': 'Cancel',
   'common.confirm': 'OK',
   'common.close': 'Close',

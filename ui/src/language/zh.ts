@@ -19,7 +19,6 @@ export const zh = {
   'common.loading': '正在读取…',
   'common.failed': '读取失败',
   'common.retry': '重试',
-  'common.later': '以后再说',
   'common.cancel': '取消',
   'common.confirm': '确定',
   'common.close': '关闭',

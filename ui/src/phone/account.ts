@@ -35,6 +35,11 @@ export async function knowDistrict(): Promise<void> {
 
 export async function signIn(name: string, password: string): Promise<void> {
   const found = await askSignIn(name, password)
+  if (found.must_change_password) {
+    // The desk's sign-in asks for the new password; the server answers nothing else before.
+    location.assign('/sign-in')
+    return
+  }
   await keep('session', found)
   signedOut.value = false
   void wake(true)

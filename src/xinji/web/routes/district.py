@@ -9,6 +9,7 @@ from xinji import __version__
 from xinji.access.scope import contains
 from xinji.api.call import Call, Routes
 from xinji.model.observations import Source
+from xinji.web.routes.rules import rule_for
 
 routes = Routes()
 
@@ -57,6 +58,7 @@ def district(call: Call) -> dict[str, Any]:
         "rules": [
             {"id": rule.id, "title": rule.title, "severity": rule.severity}
             for rule in house.rules.rules
+            if rule_for(house, call.person, rule) is not None
         ],
     }
 

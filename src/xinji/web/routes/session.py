@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 from starlette.responses import Response
 
-from xinji.access.identity import SESSION_SECONDS, Person, PolicyError, Role, SignInError
+from xinji.access.identity import SESSION_SECONDS, Person, Role, SignInError
+from xinji.access.jurisdiction import Reach
+from xinji.access.policy import PolicyError
 from xinji.api.call import (
     COOKIE,
     Call,
@@ -34,7 +36,7 @@ class NewPassword(msgspec.Struct):
     new: str
 
 
-@routes.post("/api/sign-in", role=None)
+@routes.post("/api/sign-in", role=None, reach=Reach.OWN)
 def sign_in(call: Call) -> Response:
     """Open a session; the answer sets its cookie."""
     given = call.json(SignIn)
@@ -71,7 +73,7 @@ def session(call: Call) -> Person | None:
     return call.house.identity.person(token_of(call.request))
 
 
-@routes.post("/api/sign-out", role=Role.VIEWER)
+@routes.post("/api/sign-out", role=Role.VIEWER, reach=Reach.OWN, one_time=True)
 def sign_out(call: Call) -> Response:
     """End the session."""
     with call.house.database.essential():
@@ -81,9 +83,9 @@ def sign_out(call: Call) -> Response:
     return response
 
 
-@routes.post("/api/session/password", role=Role.VIEWER)
+@routes.post("/api/session/password", role=Role.VIEWER, reach=Reach.OWN, one_time=True)
 def change_password(call: Call) -> None:
-    """Replace one's own password; ends all of one's sessions."""
+    """Replace one's own password; ends all of one's sessions and API tokens."""
     given = call.json(NewPassword)
     try:
         with call.house.database.essential():

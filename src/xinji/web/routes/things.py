@@ -9,6 +9,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from xinji.access.identity import Role
+from xinji.access.jurisdiction import Reach
 from xinji.access.scope import contains, within
 from xinji.api.call import Call, Problem, Routes, iso, json_response
 from xinji.api.listing import export, listing
@@ -284,7 +285,7 @@ def aggregates(call: Call) -> Any:
     return {"columns": columns}
 
 
-@routes.post("/api/things/import", role=Role.ADMINISTRATOR, query="dry_run datum")
+@routes.post("/api/things/import", role=Role.ADMINISTRATOR, query="dry_run datum", reach=Reach.AREA)
 def things_import(call: Call) -> ImportReport:
     """Register things from CSV or GeoJSON; a dry run reports and changes nothing."""
     datum = call.text("datum", "wgs84")
@@ -296,7 +297,12 @@ def things_import(call: Call) -> ImportReport:
     try:
         with call.house.database.writing():
             report = import_things(
-                call.house.registry, call.body, form=form, datum=datum, dry_run=dry_run
+                call.house.registry,
+                call.body,
+                form=form,
+                datum=datum,
+                dry_run=dry_run,
+                area=call.person.area,
             )
             if not dry_run:
                 detail = {"created": report.created, "updated": report.updated}

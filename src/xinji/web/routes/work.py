@@ -9,6 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from xinji.access.identity import Role
+from xinji.access.jurisdiction import Reach
 from xinji.access.scope import contains, within
 from xinji.api.call import Call, Problem, Routes, iso
 from xinji.api.listing import listing
@@ -237,7 +238,7 @@ class ActionBody(msgspec.Struct):
     client_id: str = ""
 
 
-@routes.post("/api/cases/{id}/actions", role=Role.OPERATOR, query="brief")
+@routes.post("/api/cases/{id}/actions", role=Role.OPERATOR, query="brief", reach=Reach.AREA)
 def case_act(call: Call) -> dict[str, Any]:
     """Do an action on a case; answered when the step is stored.
 

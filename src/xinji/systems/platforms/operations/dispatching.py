@@ -13,12 +13,13 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from xinji.access.scope import contains
 from xinji.api.call import iso
 from xinji.loop.case_row import CaseError, CaseRow, Change
 from xinji.loop.house import House
 from xinji.methods.geodesy import metres_between
 from xinji.model.title import Title
-from xinji.store.schema import cases
+from xinji.store.schema import cases, users
 from xinji.store.work_schema import overrides, workers
 from xinji.systems.platforms.operations.class_table import ClassTable
 from xinji.systems.platforms.operations.dispatch import (
@@ -95,8 +96,12 @@ class Dispatching:
 
     # -- who and what ------------------------------------------------------------------------
 
-    def workers(self, *, on_duty: bool = True) -> list[Any]:
-        """Rows of `workers` with the number of open cases each has in hand."""
+    def workers(self, *, on_duty: bool = True, scope: str = "") -> list[Any]:
+        """Rows of `workers` with the number of open cases each has in hand.
+
+        Of an area (`scope`) those whose account lies in it, and those of a wider one who stand in
+        it now.
+        """
         c = cases.c
         held = (
             sa.select(c.assignee, sa.func.count().label("open_cases"))
@@ -110,13 +115,32 @@ class Dispatching:
             .subquery()
         )
         w = workers.c
-        query = sa.select(
-            workers, sa.func.coalesce(held.c.open_cases, 0).label("open_cases")
-        ).outerjoin(held, held.c.assignee == w.person)
+        query = (
+            sa.select(
+                workers,
+                sa.func.coalesce(held.c.open_cases, 0).label("open_cases"),
+                users.c.area.label("account_area"),
+            )
+            .outerjoin(held, held.c.assignee == w.person)
+            .outerjoin(users, users.c.name == w.person)
+        )
         if on_duty:
             query = query.where(w.on_duty, w.longitude.is_not(None))
         with self._house.database.reading() as connection:
-            return list(connection.execute(query.order_by(w.person)).all())
+            rows = connection.execute(query.order_by(w.person)).all()
+        return [row for row in rows if self._at_work_in(scope, row)]
+
+    def _at_work_in(self, scope: str, row: Any) -> bool:
+        if not scope:
+            return True
+        if row.account_area is None:
+            return False
+        if contains(scope, row.account_area):
+            return True
+        if row.longitude is None or not contains(row.account_area, scope):
+            return False
+        place = self._house.registry.places.areas_of(row.longitude, row.latitude)[0]
+        return contains(scope, place)
 
     def _tasks(self, states: tuple[str, ...]) -> list[CaseRow]:
         c = cases.c
@@ -165,17 +189,19 @@ class Dispatching:
 
     # -- the instant answer --------------------------------------------------------------------
 
-    def turn(self, *, automatic: bool | None = None) -> tuple[list[Proposal], dict[str, Title]]:
-        """Propose for what is filed and, when `automatic`, dispatch it.
+    def turn(
+        self, *, automatic: bool | None = None, scope: str = ""
+    ) -> tuple[list[Proposal], dict[str, Title]]:
+        """Propose for what is filed (in an area, `scope`) and, when `automatic`, dispatch it.
 
         Returns what was dispatched, and why the rest was not, by case.
         """
         with self._turning:
             now = self._house.clock.now()
-            filed = self._tasks(("filed",))
+            filed = [row for row in self._tasks(("filed",)) if contains(scope, row.area)]
             if not filed:
                 return [], {}
-            free = [row for row in self.workers() if row.open_cases < HAND]
+            free = [row for row in self.workers(scope=scope) if row.open_cases < HAND]
             tasks = [self._task(row, now) for row in filed]
             crew = [self._worker(row, now) for row in free]
             found = assign_now(tasks, crew, now)

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from xinji.access.scope import contains
 from xinji.loop.calendars import DISTRICT_TIME
 from xinji.loop.case_row import CaseError, CaseRow
 from xinji.loop.house import House
@@ -132,8 +133,12 @@ class Intake:
 
     # -- receiving --------------------------------------------------------------------------
 
-    def receive(self, given: NewReport, sender: str, source: str = "measured") -> Filed:
+    def receive(
+        self, given: NewReport, sender: str, source: str = "measured", *, scope: str = ""
+    ) -> Filed:
         """Store a report with its case; answered when both are on disk.
+
+        `scope` is the sender's area: the place, and the thing that is named, lie in it.
 
         Raises:
             ReportError: a field breaks a rule; nothing is stored.
@@ -145,6 +150,11 @@ class Intake:
         if known is not None:
             return known
         checked = self._checks.check(given, self.read)
+        if not contains(scope, checked.area):
+            raise ReportError("longitude", f"inside {scope}")
+        place = self._house.registry.things.get(given.thing)
+        if place is not None and not contains(scope, place.area):
+            raise ReportError("thing", "a registered thing")
         return self._store(given, checked, sender, source)
 
     def check(self, given: NewReport) -> None:

@@ -10,6 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from xinji.access.identity import Person
+from xinji.access.scope import contains
 from xinji.api.call import Problem, iso
 from xinji.loop.case_row import CaseError, CaseRow, Change
 from xinji.loop.house import House
@@ -21,6 +22,7 @@ from xinji.systems.platforms.operations.case_type import DEPARTMENT
 from xinji.systems.platforms.operations.class_table import ClassTable, Condition, UrbanClass
 from xinji.systems.platforms.operations.clock_story import CALENDAR_TITLES, replay, sentence
 from xinji.systems.platforms.operations.dispatching import Dispatching
+from xinji.systems.platforms.operations.inside import sees_photo
 from xinji.systems.platforms.operations.intake import Intake
 from xinji.systems.platforms.operations.items import report_items
 from xinji.systems.platforms.operations.rechecks import Rechecks
@@ -109,14 +111,20 @@ class Operations:
                 raise CaseError(422, rule, "department")
         if (area := fields.get("area")) and area not in self._house.registry.areas:
             raise CaseError(422, f"area: unknown code {area}", "area")
+        if area is not None and not contains(change.scope, area):
+            raise CaseError(403, f"area: inside {change.scope}", "area")
+        if action.name == "unmerge":
+            # The reports come back from the case that took them: it is changed too.
+            self._check_inside(row.parent, change)
         if action.name == "merge":
+            self._check_inside(fields.get("parent") or evidence.get("parent"), change)
             self._check_parent(row, fields.get("parent") or evidence.get("parent"))
             fields["parent"] = fields.get("parent") or evidence.pop("parent")
         if action.name == "split":
             fields["reports"] = row.reports - len(self._to_split(row, evidence.get("reports")))
         if action.name == "confirm" and evidence.get("closing") is not True:
             raise CaseError(422, "closing: the closing condition must be ticked", "closing")
-        self._check_photos(evidence)
+        self._check_photos(evidence, change)
         if action.name == "dispatch" and change.actor != "dispatch":
             proposed = self.dispatching.proposed.get(row.id)
             if proposed and proposed.worker != change.assignee and not change.note.strip():
@@ -141,6 +149,12 @@ class Operations:
         if known is None or known.type != URBAN or known.id == row.id or known.closed_at:
             raise CaseError(422, "parent: another urban case that is open", "parent")
 
+    def _check_inside(self, parent: Any, change: Change) -> None:
+        """A merge reaches as far as who merges: the other case of it is theirs too."""
+        known = self._house.cases.row(str(parent))
+        if change.scope and (known is None or not contains(change.scope, known.area)):
+            raise CaseError(422, "parent: another urban case that is open", "parent")
+
     def _to_split(self, row: CaseRow, wanted: Any) -> list[str]:
         with self._house.database.reading() as connection:
             own = set(
@@ -154,7 +168,7 @@ class Operations:
             raise CaseError(422, "reports: at least one stays with the case", "reports")
         return sorted(set(wanted))
 
-    def _check_photos(self, evidence: dict[str, Any]) -> None:
+    def _check_photos(self, evidence: dict[str, Any], change: Change) -> None:
         given = [
             photo for name in ("photos", "before", "after") for photo in (evidence.get(name) or ())
         ]
@@ -166,7 +180,12 @@ class Operations:
             known = set(
                 connection.execute(sa.select(photos.c.id).where(photos.c.id.in_(given))).scalars()
             )
-        missing = [photo for photo in given if photo not in known]
+        seen = (
+            sees_photo(self._house.database, change.actor, change.scope, photo) for photo in given
+        )
+        missing = [
+            photo for photo, ours in zip(given, seen, strict=True) if photo not in known or not ours
+        ]
         if missing:
             raise CaseError(422, f"photos: no photo {missing[0][:12]}; send it first", "photos")
 
@@ -306,6 +325,11 @@ class Operations:
             row = connection.execute(sa.select(questions).where(questions.c.id == number)).first()
             if row is None:
                 raise Problem(404, "No such question", str(number))
+            report = connection.execute(sa.select(reports).where(reports.c.id == row.report)).one()
+            kept = house.cases.row(row.case_id)
+            area = kept.area if kept else ""
+            if not contains(person.area, report.area) or not contains(person.area, area):
+                raise Problem(404, "No such question", str(number))
             if row.answered_at is not None:
                 raise Problem(409, "Answered already", f"by {row.answered_by}")
             connection.execute(
@@ -313,7 +337,6 @@ class Operations:
                 .where(questions.c.id == number)
                 .values(answer=same, answered_by=person.name, answered_at=house.clock.now())
             )
-            report = connection.execute(sa.select(reports).where(reports.c.id == row.report)).one()
             if same:
                 try:
                     house.cases.act(

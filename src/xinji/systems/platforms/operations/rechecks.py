@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from xinji.access.scope import contains
 from xinji.api.call import iso
 from xinji.loop.calendars import DISTRICT_TIME
 from xinji.loop.case_row import CaseError, CaseRow
@@ -202,8 +203,11 @@ class Rechecks:
         score: float | None,
         photo: str | None,
         model: str,
+        scope: str = "",
     ) -> tuple[Verdict | None, str]:
-        """Store what a camera saw and act on it; (verdict, case). Raises KeyError: no such look.
+        """Store what a camera saw and act on it; (verdict, case).
+
+        Raises KeyError: no such look of a case inside `scope`.
 
         A look that was answered, or whose case moved on, keeps its first answer.
         """
@@ -211,7 +215,8 @@ class Rechecks:
         with house.database.lock:
             with house.database.writing() as connection:
                 found = connection.execute(sa.select(looks).where(looks.c.id == number)).first()
-                if found is None:
+                row = house.cases.row(found.case_id) if found is not None else None
+                if found is None or row is None or not contains(scope, row.area):
                     raise KeyError(number)
                 if found.answered_at is not None:
                     return None, found.case_id
@@ -320,13 +325,17 @@ class Rechecks:
         still_there: bool,
         note: str,
         photos: list[str],
+        scope: str = "",
     ) -> None:
         """A person looked at a case that the machine closed.
 
         Raises:
-            KeyError: no open spot check of that case.
+            KeyError: no open spot check of that case, or it lies outside `scope`.
         """
         house = self._house
+        row = house.cases.row(case)
+        if row is None or not contains(scope, row.area):
+            raise KeyError(case)
         s = spot_checks.c
         with house.database.writing() as connection:
             done = connection.execute(
@@ -341,8 +350,6 @@ class Rechecks:
             )
             if not done.rowcount:
                 raise KeyError(case)
-            row = house.cases.row(case)
-            assert row is not None
             self.learn(row, still_there=still_there)
             if still_there and row.state == "closed":
                 house.cases.act(

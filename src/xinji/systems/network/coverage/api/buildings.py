@@ -12,8 +12,8 @@ from xinji.systems.network.coverage.api.maps import (
     computed,
     degrees_of,
     finite,
+    own_buildings,
     prediction,
-    visible,
 )
 from xinji.systems.network.coverage.shares import buildings_covered, entry_losses, facade_rsrp
 
@@ -29,7 +29,8 @@ def buildings(call: Call) -> dict[str, Any]:
     west, east = degrees_of(call, "west", 180), degrees_of(call, "east", 180)
     south, north = degrees_of(call, "south", 90), degrees_of(call, "north", 90)
     tree = shapely.STRtree(scene.outlines.geometries)
-    found = tree.query(shapely.box(west, south, east, north))[:MOST_BUILDINGS]
+    found = tree.query(shapely.box(west, south, east, north))
+    found = found[own_buildings(call, scene)[found]][:MOST_BUILDINGS]
     return {
         "type": "FeatureCollection",
         "features": [
@@ -57,10 +58,7 @@ def indoor(call: Call) -> dict[str, Any]:
     front, reached = facade_rsrp(found), buildings_covered(found)
     ghz = found.layers[0].radio.ghz if found.layers else 3.5
     loss = entry_losses(scene.outlines.use.tolist(), found.parameters, ghz)
-    seen = np.ones(len(front), np.bool_)
-    if call.person.area:
-        numbers = np.unique(scene.building[visible(call, scene)])
-        seen = np.isin(np.arange(len(front)), numbers)
+    seen = own_buildings(call, scene)
     chosen = np.flatnonzero(seen & (reached == only if only is not None else True))
     order = chosen[np.argsort((front - loss)[chosen], kind="stable")]
     limit = call.number("limit", 200, 1, 20_000)

@@ -9,6 +9,7 @@ import numpy as np
 import shapely
 
 from xinji.access.identity import Role
+from xinji.access.jurisdiction import Reach
 from xinji.api.call import Call, Problem, Routes, iso
 from xinji.methods.geodesy import DATUMS
 from xinji.systems.network.coverage import drive_tests
@@ -46,16 +47,12 @@ def _prediction(call: Call, operator: str) -> Prediction:
     return known[operator]
 
 
-def _no_area(call: Call) -> None:
-    """Tracks of a vehicle cross areas: they are for people of the whole district."""
-    if call.person.area:
-        raise Problem(403, "Not allowed", "drive tests are for the whole district")
+# Tracks of a vehicle cross areas: they are for people of the whole district.
 
 
-@routes.get("/api/coverage/drive-tests", role=Role.OPERATOR)
+@routes.get("/api/coverage/drive-tests", role=Role.OPERATOR, reach=Reach.DISTRICT)
 def tests_list(call: Call) -> dict[str, Any]:
     """All drive tests, the newest first, without their reports."""
-    _no_area(call)
     items = [_item(each) | {"report": None} for each in drive_tests.read_all(call.house.database)]
     return {"items": items, "total": len(items)}
 
@@ -72,7 +69,6 @@ def test_import(call: Call) -> dict[str, Any]:
     Where a map is computed, each sector's median of measured minus predicted is observed, so that
     a sector that is much worse than it should be becomes a case.
     """
-    _no_area(call)
     house = call.house
     operator, name = call.text("operator"), call.text("name") or "drive test"
     if not operator:
@@ -114,10 +110,9 @@ def test_import(call: Call) -> dict[str, Any]:
     }
 
 
-@routes.get("/api/coverage/drive-tests/{id}", role=Role.OPERATOR)
+@routes.get("/api/coverage/drive-tests/{id}", role=Role.OPERATOR, reach=Reach.DISTRICT)
 def test_one(call: Call) -> dict[str, Any]:
     """A drive test: its report, what was measured, and how far the prediction is from it."""
-    _no_area(call)
     known, tests = _known(call)
     limit = coverage(call).parameters.covered
     strong = tests.rsrp_dbm >= limit.rsrp_dbm
@@ -153,10 +148,14 @@ def _median(values: Any, scale: float = 1.0) -> float | None:
     return round(float(np.median(known)) * scale, 2) if len(known) else None
 
 
-@routes.get("/api/coverage/drive-tests/{id}/samples", role=Role.OPERATOR, query="limit")
+@routes.get(
+    "/api/coverage/drive-tests/{id}/samples",
+    role=Role.OPERATOR,
+    query="limit",
+    reach=Reach.DISTRICT,
+)
 def test_samples(call: Call) -> dict[str, Any]:
     """Samples with what the map gives there; evenly thinned to `limit` (at most 20,000)."""
-    _no_area(call)
     known, tests = _known(call)
     prediction = _prediction(call, known.operator)
     limit = call.number("limit", 5_000, 1, MOST_SAMPLES)
@@ -190,7 +189,6 @@ def residuals(call: Call) -> dict[str, Any]:
 
     It becomes the layers `residual`, its `deviation` and the `corrected` RSRP.
     """
-    _no_area(call)
     operator = call.json(Learn).operator
     _prediction(call, operator)
     part = coverage(call)

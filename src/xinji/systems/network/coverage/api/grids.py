@@ -12,7 +12,13 @@ from starlette.responses import Response
 
 from xinji.api.call import Call, Problem, Routes
 from xinji.api.listing import export
-from xinji.systems.network.coverage.api.maps import LAYERS, computed, prediction, visible
+from xinji.systems.network.coverage.api.maps import (
+    LAYERS,
+    computed,
+    own_sectors,
+    prediction,
+    visible,
+)
 from xinji.systems.network.coverage.prediction import Prediction
 from xinji.systems.network.coverage.residuals import Residuals
 
@@ -50,6 +56,8 @@ def _layer(call: Call) -> tuple[str, Prediction]:
 
 def _values(call: Call, layer: str, found: Prediction) -> Floats:
     """(rows, columns) of a layer; NaN where it has nothing to say."""
+    if layer == "server":
+        return _servers(call, found)
     if layer not in COMPUTED_BY:
         name = "rate_mbps" if layer == "rate" else layer
         return np.asarray(getattr(found, name), np.float64)
@@ -62,6 +70,14 @@ def _values(call: Call, layer: str, found: Prediction) -> Floats:
             return found.rsrp + known.residual
         return known.residual if layer == "residual" else known.deviation
     raise _not_computed(layer)
+
+
+def _servers(call: Call, found: Prediction) -> Floats:
+    """(rows, columns) place of the serving sector among the caller's own; NaN for another's."""
+    own = own_sectors(call, found)
+    numbers = np.where(own, np.cumsum(own) - 1.0, np.nan)
+    # nothing serves: -1, the last
+    return np.asarray(np.append(numbers, np.nan)[found.server], np.float64)
 
 
 def _residuals(call: Call, found: Prediction) -> Residuals:
@@ -115,7 +131,8 @@ def cells(call: Call) -> Response:
     longitude, latitude = found.scene.plane.degrees(x[columns], y[rows])
     table: dict[str, Any] = {"longitude": np.round(longitude, 6), "latitude": np.round(latitude, 6)}
     if layer == "server":
-        table["sector"] = found.sectors.sector_id[values[shown].astype(np.int64)]
+        own = found.sectors.sector_id[own_sectors(call, found)]
+        table["sector"] = own[values[shown].astype(np.int64)]
     elif layer in COLUMNS:
         table[COLUMNS[layer]] = np.round(values[shown], 3)
     else:
@@ -130,9 +147,12 @@ def cells(call: Call) -> Response:
 
 @routes.get("/api/coverage/sectors", query="operator scenario")
 def sectors(call: Call) -> dict[str, Any]:
-    """The outdoor sectors of an operator, in the order that the layer `server` numbers."""
+    """The outdoor sectors of an operator, in the order that the layer `server` numbers.
+
+    To whoever has an area those inside it; a cell that another one serves has no number.
+    """
     found = prediction(call)
-    known = found.sectors
+    known = found.sectors.take(np.flatnonzero(own_sectors(call, found)))
     return {
         "items": [
             {

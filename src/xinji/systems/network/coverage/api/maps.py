@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
-from xinji.access.identity import Role
+from xinji.access import accounts
+from xinji.access.jurisdiction import Beyond, keep_inside
+from xinji.access.scope import contains
 from xinji.api.call import Call, Problem, Routes, iso
-from xinji.api.job import job_item, start
+from xinji.api.job import job_item, may_end, start
 from xinji.loop.jobs import Job
 from xinji.methods.radio.height_uncertainty import MOST_SAMPLES
 from xinji.systems.network.coverage import scenarios
+from xinji.systems.network.coverage.changes import AddStation
 from xinji.systems.network.coverage.part import SYSTEM, Coverage, Maps
 from xinji.systems.network.coverage.prediction import Prediction
+from xinji.systems.network.coverage.scenarios import OperatorEdit, Scenario
 from xinji.systems.network.coverage.scene import CELLS_M, Scene, roads_of
 
 routes = Routes()
@@ -53,7 +58,7 @@ def prediction(call: Call) -> Prediction:
     known, scenario = computed(call).predictions, call.text("scenario")
     if scenario:
         stored = scenarios.read(call.house.database, scenario)
-        if stored is None:
+        if stored is None or not sees(call, stored):
             raise Problem(404, "No such scenario", field="scenario")
         edits = [(each.operator, each.edit) for each in stored.edits]
         try:
@@ -77,6 +82,47 @@ def visible(call: Call, scene: Scene) -> Any:
         return scene.area >= 0
     allowed = [number for number, code in enumerate(scene.areas) if may_see(call, code)]
     return np.isin(scene.area, allowed)
+
+
+def keep_edits_inside(call: Call, edits: Sequence[OperatorEdit]) -> None:
+    """Raises Beyond: an edit of a station, or a place of a new one, outside the caller's area."""
+    registry = call.house.registry
+    for number, each in enumerate(edits if call.person.area else ()):
+        edit, field = each.edit, f"edits[{number}]"
+        for name in (getattr(edit, name, "") for name in ("station", "sector", "mounted_on")):
+            if name in registry.things:
+                keep_inside(call.person, registry.things[name].area, field)
+        if isinstance(edit, AddStation):
+            [area] = registry.places.areas_of(edit.longitude, edit.latitude)
+            keep_inside(call.person, area, field)
+
+
+def sees(call: Call, known: Scenario) -> bool:
+    """Whether a scenario is the caller's to read: made in their area, or all about it."""
+    if accounts.may_see(call.house.identity, call.person, known.created_by):
+        return True
+    try:
+        keep_edits_inside(call, known.edits)
+    except Beyond:
+        return False
+    return bool(known.edits)
+
+
+def own_sectors(call: Call, found: Prediction) -> npt.NDArray[np.bool_]:
+    """(n,) sectors of a map that lie in the caller's area; those of a scenario alone do."""
+    places, area = call.house.registry.things, call.person.area
+    names = found.sectors.sector_id.tolist()
+    own = [name not in places or contains(area, places[name].area) for name in names]
+    return np.array(own, np.bool_)
+
+
+def own_buildings(call: Call, scene: Scene) -> npt.NDArray[np.bool_]:
+    """(n,) outlines of which the caller may see a cell."""
+    seen = np.ones(len(scene.outlines), np.bool_)
+    if call.person.area:
+        numbers = np.unique(scene.building[visible(call, scene)])
+        seen = np.isin(np.arange(len(seen)), numbers)
+    return seen
 
 
 def degrees_of(call: Call, name: str, most: float) -> float:
@@ -151,7 +197,7 @@ def _running(call: Call, job: Job) -> dict[str, Any]:
     mine = job.person == call.person.name
     return {name: shown[name] for name in ("id", "name", "state", "done", "total")} | {
         "mine": mine,
-        "may_cancel": mine or call.person.role is Role.ADMINISTRATOR,
+        "may_cancel": may_end(call, job),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from xinji.api.call import Call, Problem, Routes
 from xinji.methods.radio.link_profile import budget, link_profile
@@ -12,6 +13,7 @@ from xinji.systems.network.coverage.api.maps import (
     computed,
     degrees_of,
     finite,
+    own_sectors,
     prediction,
     visible,
 )
@@ -33,8 +35,9 @@ def place(call: Call) -> dict[str, Any]:
     if number is None or not visible(call, scene).ravel()[number]:
         raise Problem(404, "Outside the map", field="longitude, latitude", rule="in the district")
     x, y = (float(each) for each in scene.plane.metres(longitude, latitude))
+    own = own_sectors(call, found)
     links = sorted(
-        (link for layer in found.layers for link in _links(found, layer, x, y)),
+        (link for layer in found.layers for link in _links(found, layer, x, y, own)),
         key=lambda link: -float(link["rsrp_dbm"]),
     )[:LINKS]
     building = int(scene.building.ravel()[number])
@@ -60,7 +63,7 @@ def place(call: Call) -> dict[str, Any]:
         "rate_mbps": round(float(found.rate_mbps.ravel()[number])),
         "covered": not weak,
         "missing": weak,
-        "server": found.sectors.sector_id[server] if server >= 0 else None,
+        "server": found.sectors.sector_id[server] if server >= 0 and own[server] else None,
         "residual": None if call.text("scenario") else _residual(call, found, number),
         "links": links,
     }
@@ -79,8 +82,10 @@ def _residual(call: Call, found: Prediction, cell: int) -> dict[str, float] | No
     }
 
 
-def _links(found: Prediction, layer: Layer, x: float, y: float) -> list[dict[str, Any]]:
-    """The link of the best sector of each of the nearest sites."""
+def _links(
+    found: Prediction, layer: Layer, x: float, y: float, own: npt.NDArray[np.bool_]
+) -> list[dict[str, Any]]:
+    """The link of the best of the caller's `own` sectors of each of the nearest sites."""
     network, radio, scene = layer.network, layer.radio, found.scene
     away = np.hypot(network.x - x, network.y - y)
     links = []
@@ -92,7 +97,7 @@ def _links(found: Prediction, layer: Layer, x: float, y: float) -> list[dict[str
         budgets = [
             (budget(profile, network, radio, sector, x, y), sector)
             for sector in range(int(network.first[site]), int(network.first[site + 1]))
-            if np.isfinite(network.power_dbm[sector])
+            if np.isfinite(network.power_dbm[sector]) and own[int(layer.rows[sector])]
         ]
         if not budgets:
             continue

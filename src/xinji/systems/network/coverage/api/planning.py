@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from xinji.access.identity import Role
 from xinji.api.call import Call, Download, Problem, Routes
-from xinji.api.job import start
+from xinji.api.job import job_of, start
 from xinji.api.listing import export
 from xinji.loop.jobs import Job
 from xinji.methods.siting.answer import Effort
@@ -90,9 +90,8 @@ def plan_start(call: Call) -> dict[str, Any]:
 @routes.get("/api/coverage/plans/{id}/sites", role=Role.OPERATOR, query="format")
 def plan_sites(call: Call) -> Download:
     """The sites of a finished plan: csv, parquet, arrow, xlsx or geojson."""
-    job = call.house.jobs.find(call.request.path_params["id"])
-    mine = job and (job.person == call.person.name or call.person.role is Role.ADMINISTRATOR)
-    if job is None or not mine or job.state != "done" or job.name != "coverage.plan":
+    job = job_of(call)
+    if job.state != "done" or job.name != "coverage.plan":
         raise Problem(404, "No such plan", "it is not finished, or it is forgotten by now")
     sites = [{"rank": rank} | site for rank, site in enumerate(job.answer["sites"], 1)]
     form = call.text("format", "csv")

@@ -6,10 +6,13 @@ from typing import Any
 
 import msgspec
 
+from xinji.access.accounts import may_see
 from xinji.access.identity import Role
+from xinji.access.jurisdiction import Beyond, Reach
 from xinji.api.call import Call, Problem, Routes, iso
 from xinji.systems.network.coverage import scenarios
-from xinji.systems.network.coverage.api.maps import computed, coverage, may_see
+from xinji.systems.network.coverage.api.maps import computed, coverage, keep_edits_inside, sees
+from xinji.systems.network.coverage.api.maps import may_see as in_sight
 from xinji.systems.network.coverage.prediction import Prediction
 from xinji.systems.network.coverage.scenarios import NewScenario, Outdated, Scenario
 from xinji.systems.network.coverage.shares import Share, shares
@@ -25,8 +28,16 @@ class Changed(NewScenario, frozen=True, forbid_unknown_fields=True):
 
 def _known(call: Call) -> Scenario:
     found = scenarios.read(call.house.database, call.request.path_params["id"])
-    if found is None:
+    if found is None or not sees(call, found):
         raise Problem(404, "No such scenario")
+    return found
+
+
+def _own(call: Call) -> Scenario:
+    """The path's scenario, to change: made by an account of the caller's area."""
+    found = _known(call)
+    if not may_see(call.house.identity, call.person, found.created_by):
+        raise Beyond("made by an account of the caller's area")
     return found
 
 
@@ -58,25 +69,27 @@ def _compared(call: Call, before: dict[str, Share], prediction: Prediction) -> d
         "areas": {
             code: {"before": before[code], "after": after[code]}
             for code in after
-            if code and may_see(call, code)
+            if code and in_sight(call, code)
         },
     }
 
 
 @routes.get("/api/coverage/scenarios", role=Role.OPERATOR)
 def scenarios_list(call: Call) -> dict[str, Any]:
-    """All scenarios, the newest first."""
+    """Scenarios that are about the caller's area, the newest first."""
     items = [
         _item(known) | {"edits": len(known.edits)}
         for known in scenarios.read_all(call.house.database)
+        if sees(call, known)
     ]
     return {"items": items, "total": len(items)}
 
 
-@routes.post("/api/coverage/scenarios")
+@routes.post("/api/coverage/scenarios", reach=Reach.AREA)
 def scenario_create(call: Call) -> dict[str, Any]:
     """A new scenario; its edits are computed before it is stored."""
     given = call.json(NewScenario)
+    keep_edits_inside(call, given.edits)
     house = call.house
     trial = Scenario(
         id="new", name=given.name, edits=given.edits, origin=None, created_by="", created_at=0,
@@ -99,10 +112,11 @@ def scenario_one(call: Call) -> dict[str, Any]:
     return _item(known) | {"figures": _figures(call, known)}
 
 
-@routes.put("/api/coverage/scenarios/{id}", role=Role.OPERATOR)
+@routes.put("/api/coverage/scenarios/{id}", role=Role.OPERATOR, reach=Reach.AREA)
 def scenario_change(call: Call) -> dict[str, Any]:
     """Replace name and edits; only what is new is computed."""
-    known, given = _known(call), call.json(Changed)
+    known, given = _own(call), call.json(Changed)
+    keep_edits_inside(call, given.edits)
     house = call.house
     wanted = msgspec.structs.replace(known, name=given.name, edits=given.edits)
     figures = _figures(call, wanted)
@@ -117,10 +131,10 @@ def scenario_change(call: Call) -> dict[str, Any]:
     return _item(changed) | {"figures": figures}
 
 
-@routes.delete("/api/coverage/scenarios/{id}", role=Role.OPERATOR)
+@routes.delete("/api/coverage/scenarios/{id}", role=Role.OPERATOR, reach=Reach.AREA)
 def scenario_remove(call: Call) -> None:
     """Take a scenario away."""
-    known = _known(call)
+    known = _own(call)
     with call.house.database.writing():
         scenarios.remove(call.house.database, known.id)
         call.house.audit.record(call.person.name, "scenario.remove", known.id, known.name)

@@ -8,11 +8,13 @@ import msgspec
 import sqlalchemy as sa
 
 from xinji.access.identity import Role
+from xinji.access.jurisdiction import Reach
 from xinji.access.scope import within
 from xinji.api.call import Call, Problem, Routes, iso
 from xinji.api.listing import listing
 from xinji.store.schema import cases
 from xinji.store.work_schema import looks
+from xinji.systems.platforms.operations.api.photos import check_photos
 from xinji.systems.platforms.operations.api.reports import need_post, operations
 
 routes = Routes()
@@ -67,7 +69,7 @@ def _items(rows: Any) -> list[dict[str, Any]]:
     ]
 
 
-@routes.post("/api/looks/{id}", role=Role.OPERATOR)
+@routes.post("/api/looks/{id}", role=Role.OPERATOR, reach=Reach.AREA)
 def look_answer(call: Call) -> dict[str, Any]:
     """What a camera saw; answered with what follows."""
     given = call.json(Seen)
@@ -79,6 +81,7 @@ def look_answer(call: Call) -> dict[str, Any]:
         raise Problem(422, "Bad look", field="photo", rule="a stored photo; send it first")
     if not number.isdigit():
         raise Problem(404, "No such look", number[:32])
+    check_photos(call, [given.photo] if given.photo else [], "photo")
     try:
         verdict, case = operations(call).rechecks.answer(
             int(number),
@@ -86,6 +89,7 @@ def look_answer(call: Call) -> dict[str, Any]:
             score=given.score,
             photo=given.photo,
             model=given.model[:64],
+            scope=call.person.area,
         )
     except KeyError:
         raise Problem(404, "No such look", number) from None

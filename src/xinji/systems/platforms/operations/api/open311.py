@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from starlette.responses import Response
 
 from xinji.access.identity import Person, Role
+from xinji.access.jurisdiction import Beyond, Reach, admit
 from xinji.access.scope import contains, within
 from xinji.api.call import Call, Problem, Routes, token_of
 from xinji.store.schema import case_steps, cases
@@ -28,6 +29,7 @@ from xinji.systems.platforms.operations.api.residents import (
     REPORTS_AN_HOUR,
     Allowance,
 )
+from xinji.systems.platforms.operations.inside import cases_inside
 from xinji.systems.platforms.operations.new_report import Contact, NewReport, ReportError
 from xinji.systems.platforms.operations.open311 import Open311Error
 from xinji.systems.platforms.operations.open311_client import Foreign, take
@@ -79,8 +81,12 @@ def _person(call: Call, key: str, role: Role) -> Person | None:
     if not key:
         return None
     person = call.house.identity.person(key) if len(key) <= 256 else None
-    if person is None or not person.role.covers(role):
+    if person is None:
         raise Open311Error(403, f"api_key: a live key with the role {role.value}")
+    try:
+        admit(person, role, Reach.AREA)
+    except Beyond as error:
+        raise Open311Error(403, f"api_key: {error.rule}") from None
     return person
 
 
@@ -144,7 +150,8 @@ def request_post(call: Call) -> Answer:
         elif "simulated" in person.posts:
             call.person = person
         try:
-            filed = intake.receive(given, sender, source_of(call))
+            scope = person.area if person else ""
+            filed = intake.receive(given, sender, source_of(call), scope=scope)
         except ReportError as error:
             raise Open311Error(400, f"{_FIELD.get(error.field, error.field)}: {error.rule}") from (
                 error
@@ -393,10 +400,12 @@ class Sent(msgspec.Struct):
 def sent(call: Call) -> dict[str, Any]:
     """Cases that were sent to another server: {case: its service_request_id}."""
     known = read_setting(call.house.database, open311.SENT_SETTING) or {}
-    return dict(known.get(call.text("url"), {}))
+    there = dict(known.get(call.text("url"), {}))
+    mine = cases_inside(call.house.database, call.person.area, there)
+    return {case: at for case, at in there.items() if case in mine}
 
 
-@routes.post("/api/open311/sent", role=Role.OPERATOR)
+@routes.post("/api/open311/sent", role=Role.OPERATOR, reach=Reach.AREA)
 def sent_add(call: Call) -> Sent:
     """Remember under which id another server has a case."""
     given = call.json(Sent)

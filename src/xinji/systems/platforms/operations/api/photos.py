@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from starlette.responses import Response
 
 from xinji.access.identity import Role
+from xinji.access.jurisdiction import Reach
+from xinji.access.scope import contains
 from xinji.api.call import Call, Problem, Routes, iso
 from xinji.store.photos import KINDS, LARGEST_BYTES, Photo, PhotoError
+from xinji.systems.platforms.operations.inside import sees_photo
 
 routes = Routes()
 
@@ -31,7 +35,8 @@ def put_photo(call: Call, added_by: str) -> Photo:
     if taken > now + 300 * US:
         raise Problem(422, "Bad photo", field="taken_at", rule="not ahead of the clock")
     thing = call.text("thing")
-    if thing and thing not in house.registry.things:
+    place = house.registry.things.get(thing)
+    if thing and (place is None or not contains(call.person.area, place.area)):
         raise Problem(422, "Bad photo", field="thing", rule="a registered thing")
     try:
         return house.photos.put(
@@ -73,6 +78,7 @@ def photo_item(photo: Photo) -> dict[str, Any]:
     role=Role.OPERATOR,
     query="kind taken_at longitude latitude thing screened",
     body="image",
+    reach=Reach.AREA,
 )
 def photo_add(call: Call) -> dict[str, Any]:
     """Store a picture; faces and plates are blurred before."""
@@ -82,7 +88,17 @@ def photo_add(call: Call) -> dict[str, Any]:
 @routes.get("/api/photos/{id}", query="width")
 def photo_one(call: Call) -> Response:
     """A picture, or a smaller copy of it."""
-    return photo_response(call, call.request.path_params["id"])
+    key = call.request.path_params["id"]
+    if not sees_photo(call.house.database, call.person.name, call.person.area, key):
+        raise Problem(404, "No such photo", key[:64])
+    return photo_response(call, key)
+
+
+def check_photos(call: Call, given: Iterable[str], field: str) -> None:
+    """Raises Problem 422 for a photo that is not there, or not the caller's to see."""
+    for key in given if call.person.area else ():
+        if not sees_photo(call.house.database, call.person.name, call.person.area, key):
+            raise Problem(422, "Bad body", field=field, rule="a stored photo; send it first")
 
 
 def photo_response(call: Call, key: str) -> Response:

@@ -9,6 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from xinji.access.identity import Role
+from xinji.access.jurisdiction import Reach
 from xinji.access.scope import contains, within
 from xinji.api.call import Call, Problem, Routes, iso, json_response
 from xinji.api.listing import listing
@@ -16,6 +17,7 @@ from xinji.methods.geodesy import METRES_PER_DEGREE, metres_between
 from xinji.model.title import Title
 from xinji.store.schema import cases
 from xinji.store.work_schema import questions, reports
+from xinji.systems.platforms.operations.api.photos import check_photos
 from xinji.systems.platforms.operations.duplicates import Sighting
 from xinji.systems.platforms.operations.intake import plain_code
 from xinji.systems.platforms.operations.items import report_items
@@ -25,6 +27,7 @@ from xinji.systems.platforms.operations.part import Operations
 routes = Routes()
 
 NEAR_M = 200.0
+MOST_PHOTOS = 20
 
 
 def operations(call: Call) -> Operations:
@@ -45,12 +48,15 @@ def source_of(call: Call) -> str:
     return "simulated" if "simulated" in call.person.posts else "measured"
 
 
-@routes.post("/api/reports", role=Role.OPERATOR)
+@routes.post("/api/reports", role=Role.OPERATOR, reach=Reach.AREA)
 def report_add(call: Call) -> Any:
     """Report a problem; answered when the report and its case are stored."""
     given = call.json(NewReport)
+    check_photos(call, given.photos[:MOST_PHOTOS], "photos")
     try:
-        filed = operations(call).intake.receive(given, call.person.name, source_of(call))
+        filed = operations(call).intake.receive(
+            given, call.person.name, source_of(call), scope=call.person.area
+        )
     except ReportError as error:
         raise Problem(422, "Bad report", field=error.field, rule=error.rule) from error
     response = json_response(filed, call.request)
@@ -176,7 +182,7 @@ class Text(msgspec.Struct):
     text: str
 
 
-@routes.post("/api/reports/read", role=Role.OPERATOR)
+@routes.post("/api/reports/read", role=Role.OPERATOR, reach=Reach.AREA)
 def report_read(call: Call) -> dict[str, Any]:
     """What the machine reads in a text: classes, place, urgency, each with its confidence."""
     given = call.json(Text)
@@ -209,7 +215,12 @@ def questions_list(call: Call) -> Any:
     query = (
         sa.select(questions)
         .join(reports, reports.c.id == q.report)
-        .where(q.answered_at.is_(None), within(reports.c.area, call.person.area))
+        .join(cases, cases.c.id == q.case_id)
+        .where(
+            q.answered_at.is_(None),
+            within(reports.c.area, call.person.area),
+            within(cases.c.area, call.person.area),
+        )
     )
     return listing(call, query, [q.id], lambda rows: _question_items(call, rows), name="questions")
 
@@ -263,7 +274,7 @@ class Answer(msgspec.Struct):
     same: bool
 
 
-@routes.post("/api/questions/{id}", role=Role.OPERATOR)
+@routes.post("/api/questions/{id}", role=Role.OPERATOR, reach=Reach.AREA)
 def question_answer(call: Call) -> dict[str, Any]:
     """Join the report to the case, or keep them apart."""
     given = call.json(Answer)

@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from xinji.access.accounts import may_see
 from xinji.access.identity import Role
+from xinji.access.jurisdiction import Reach
 from xinji.access.scope import within
 from xinji.api.call import Call, Problem, Routes, iso
 from xinji.loop.case_row import CaseRow
@@ -16,8 +18,10 @@ from xinji.methods.geodesy import metres_between
 from xinji.model.title import Title
 from xinji.store.schema import cases, users
 from xinji.store.work_schema import overrides, shifts, spot_checks, workers
+from xinji.systems.platforms.operations.api.photos import check_photos
 from xinji.systems.platforms.operations.api.reports import need_post, operations
 from xinji.systems.platforms.operations.case_type import POSTS
+from xinji.systems.platforms.operations.inside import cases_inside, of_area
 
 routes = Routes()
 
@@ -101,6 +105,7 @@ def work_mine(call: Call) -> dict[str, Any]:
                 c.type == "urban",
                 c.closed_at.is_(None),
                 c.state.in_(IN_HAND),
+                within(c.area, call.person.area),
             )
             .order_by(c.due_at.is_(None), c.due_at)
             .limit(200)
@@ -124,7 +129,7 @@ class Position(msgspec.Struct):
     on_duty: bool = True
 
 
-@routes.put("/api/work/position", role=Role.OPERATOR)
+@routes.put("/api/work/position", role=Role.OPERATOR, reach=Reach.OWN)
 def work_position(call: Call) -> dict[str, Any]:
     """Where the caller is, and whether on duty; only the latest place is kept."""
     given = call.json(Position)
@@ -174,7 +179,7 @@ def work_workers(call: Call) -> dict[str, Any]:
             "on_duty": row.on_duty,
             "open_cases": row.open_cases,
         }
-        for row in operations(call).dispatching.workers(on_duty=False)
+        for row in operations(call).dispatching.workers(on_duty=False, scope=call.person.area)
     ]
     return {"items": items, "next": None, "total": len(items)}
 
@@ -186,7 +191,7 @@ class Skills(msgspec.Struct):
     department: str = ""
 
 
-@routes.put("/api/work/workers/{person}")
+@routes.put("/api/work/workers/{person}", reach=Reach.AREA)
 def work_skills(call: Call) -> dict[str, Any]:
     """Set a worker's skills and department (administrator)."""
     given = call.json(Skills)
@@ -195,8 +200,10 @@ def work_skills(call: Call) -> dict[str, Any]:
     if given.department and given.department not in part.classes.departments:
         raise Problem(422, "Bad body", field="department", rule="a department of the table")
     with call.house.database.writing() as connection:
+        if not may_see(call.house.identity, call.person, name):
+            raise Problem(404, "No such person", name[:64])
         if not connection.execute(sa.select(users.c.name).where(users.c.name == name)).first():
-            raise Problem(404, "No such person", name)
+            raise Problem(404, "No such person", name[:64])
         values = {"skills": given.skills[:20], "department": given.department}
         known = connection.execute(
             sa.update(workers).where(workers.c.person == name).values(values)
@@ -214,6 +221,10 @@ def work_plan(call: Call) -> dict[str, Any]:
     plan = part.plan
     if plan is None:
         return {"made_at": None, "workers": [], "unserved": [], "mean_wait_seconds": None}
+    planned = [stop.case for each in plan.routes for stop in each.stops]
+    planned += [each.case for each in plan.unserved]
+    mine = cases_inside(call.house.database, call.person.area, planned)
+    crew = {row.person for row in part.workers(on_duty=False, scope=call.person.area)}
     return {
         "made_at": iso(part.planned_at),
         "workers": [
@@ -227,23 +238,29 @@ def work_plan(call: Call) -> dict[str, Any]:
                         "late_minutes": round(stop.late_seconds / 60, 1),
                     }
                     for stop in each.stops
+                    if stop.case in mine
                 ],
             }
             for each in plan.routes
+            if not call.person.area or each.worker in crew
         ],
-        "unserved": [{"case": each.case, "reason": each.reason} for each in plan.unserved],
+        "unserved": [
+            {"case": each.case, "reason": each.reason}
+            for each in plan.unserved
+            if each.case in mine
+        ],
         "mean_wait_seconds": plan.mean_wait_s,
         "travel_m": plan.travel_m,
         "on_time": plan.on_time,
     }
 
 
-@routes.post("/api/work/dispatch", role=Role.OPERATOR)
+@routes.post("/api/work/dispatch", role=Role.OPERATOR, reach=Reach.AREA)
 def work_dispatch(call: Call) -> dict[str, Any]:
     """Dispatch what is filed now, by the machine."""
     need_post(call, "dispatcher", "shift-leader")
     part = operations(call).dispatching
-    sent, left = part.turn(automatic=True)
+    sent, left = part.turn(automatic=True, scope=call.person.area)
     return {
         "dispatched": [
             {
@@ -309,12 +326,13 @@ class SpotCheck(msgspec.Struct):
     photos: list[str] = []
 
 
-@routes.post("/api/work/spot-checks/{case}", role=Role.OPERATOR)
+@routes.post("/api/work/spot-checks/{case}", role=Role.OPERATOR, reach=Reach.AREA)
 def work_spot_check(call: Call) -> dict[str, Any]:
     """A person says whether a case that the machine closed is really gone."""
     given = call.json(SpotCheck)
     case = call.request.path_params["case"]
     need_post(call, "inspector")
+    check_photos(call, given.photos[:20], "photos")
     try:
         operations(call).rechecks.spot_checked(
             case,
@@ -323,6 +341,7 @@ def work_spot_check(call: Call) -> dict[str, Any]:
             still_there=given.still_there,
             note=given.note[:4_000],
             photos=given.photos[:20],
+            scope=call.person.area,
         )
     except KeyError:
         raise Problem(404, "No spot check", f"{case} is not asked for") from None
@@ -345,7 +364,7 @@ def shifts_list(call: Call) -> dict[str, Any]:
     with call.house.database.reading() as connection:
         rows = connection.execute(
             sa.select(shifts)
-            .where(shifts.c.ends_at > since)
+            .where(shifts.c.ends_at > since, of_area(shifts.c.person, call.person.area))
             .order_by(shifts.c.starts_at)
             .limit(1_000)
         ).all()
@@ -363,7 +382,7 @@ def shifts_list(call: Call) -> dict[str, Any]:
     return {"items": items, "next": None, "total": len(items)}
 
 
-@routes.put("/api/work/shifts")
+@routes.put("/api/work/shifts", reach=Reach.AREA)
 def shift_put(call: Call) -> dict[str, Any]:
     """Add a shift (administrator)."""
     given = call.json(Shift)
@@ -376,7 +395,11 @@ def shift_put(call: Call) -> dict[str, Any]:
     if not 0 < ends - starts <= 31 * 86_400 * US:
         raise Problem(422, "Bad body", field="ends_at", rule="after starts_at, at most 31 days")
     with call.house.database.writing() as connection:
-        known = connection.execute(sa.select(users.c.name).where(users.c.name == given.person))
+        known = connection.execute(
+            sa.select(users.c.name).where(
+                users.c.name == given.person, within(users.c.area, call.person.area)
+            )
+        )
         if known.first() is None:
             raise Problem(422, "Bad body", field="person", rule="an account")
         made = connection.execute(
@@ -390,13 +413,16 @@ def shift_put(call: Call) -> dict[str, Any]:
     return {"id": made.inserted_primary_key[0] if made.inserted_primary_key else None}
 
 
-@routes.delete("/api/work/shifts/{id}")
+@routes.delete("/api/work/shifts/{id}", reach=Reach.AREA)
 def shift_delete(call: Call) -> None:
     """Take a shift back (administrator)."""
     number = call.request.path_params["id"]
     with call.house.database.writing() as connection:
         gone = connection.execute(
-            sa.delete(shifts).where(shifts.c.id == (int(number) if number.isdigit() else -1))
+            sa.delete(shifts).where(
+                shifts.c.id == (int(number) if number.isdigit() else -1),
+                of_area(shifts.c.person, call.person.area),
+            )
         )
         if not gone.rowcount:
             raise Problem(404, "No such shift", number[:32])

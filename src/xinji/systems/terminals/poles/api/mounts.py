@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from xinji.access.identity import Role
+from xinji.access.jurisdiction import Reach
 from xinji.access.scope import contains, within
 from xinji.api.call import Call, Problem, Routes
 from xinji.api.listing import listing
@@ -54,7 +55,7 @@ def mounts_list(call: Call) -> Any:
     return listing(call, query, [pole_mounts.c.pole, pole_mounts.c.id], items, name="pole-mounts")
 
 
-@routes.post("/api/poles/{id}/mounts", role=Role.OPERATOR, query="dry_run")
+@routes.post("/api/poles/{id}/mounts", role=Role.OPERATOR, query="dry_run", reach=Reach.AREA)
 def mount_add(call: Call) -> dict[str, Any]:
     """Mount a device when every check holds; `dry_run=true` answers the checks with numbers."""
     part = poles(call)
@@ -71,7 +72,7 @@ def mount_add(call: Call) -> dict[str, Any]:
     return _answer(call, done)
 
 
-@routes.post("/api/poles/mounts/{id}/move", role=Role.OPERATOR, query="dry_run")
+@routes.post("/api/poles/mounts/{id}/move", role=Role.OPERATOR, query="dry_run", reach=Reach.AREA)
 def mount_move(call: Call) -> dict[str, Any]:
     """Move a device to another slot or pole; its history stays."""
     part = poles(call)
@@ -92,7 +93,7 @@ def mount_move(call: Call) -> dict[str, Any]:
     return _answer(call, done)
 
 
-@routes.delete("/api/poles/mounts/{id}", role=Role.OPERATOR)
+@routes.delete("/api/poles/mounts/{id}", role=Role.OPERATOR, reach=Reach.AREA)
 def mount_remove(call: Call) -> dict[str, Any]:
     """Take a device down; a second time answers the same."""
     standing = _mount_of(call)

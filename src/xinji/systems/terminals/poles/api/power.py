@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 
 from xinji.access.identity import Role
+from xinji.access.jurisdiction import Reach
 from xinji.access.scope import contains
 from xinji.api.call import Call, Problem, Routes
 from xinji.systems.terminals.poles.api.shown import check_items, circuit_item, poles
@@ -57,7 +58,7 @@ def _sheet(call: Call) -> dict[str, Any]:
     }
 
 
-@routes.put("/api/poles/power-boxes/{id}/circuits", role=Role.OPERATOR)
+@routes.put("/api/poles/power-boxes/{id}/circuits", role=Role.OPERATOR, reach=Reach.AREA)
 def circuits_replace(call: Call) -> dict[str, Any]:
     """Replace the ratings and feeds of a power box; what no longer fits becomes a conflict."""
     part = poles(call)
