@@ -332,5 +332,14 @@ def test_every_route_of_the_page_is_tested_here() -> None:
     assert {path for path in named if path not in asked} == set()
 
 
+def test_a_copy_of_the_house_is_laid_down_in_its_folder(live: Live) -> None:
+    made = live.request("POST", "/api/backups")
+    assert made.status_code == 200, made.text
+    shape(made.json(), {"folder", "at", "held_seconds"})
+    assert made.json()["held_seconds"] >= 0
+    refused = live.request("POST", "/api/backups", "operator")
+    assert refused.status_code == 403
+
+
 def test_clock(live: Live) -> None:
     shape(live.get("/api/clock"), {"now", "speed"})
