@@ -7,9 +7,9 @@ import pytest
 import shapely
 
 from xinji.methods.geodesy import wgs84_to_gcj02
+from xinji.store.tables.table import UnreadableError
 from xinji.systems.network.coverage.inputs import drive_tests
 from xinji.systems.network.coverage.inputs.drive_tests import Column, import_drive_tests
-from xinji.systems.network.coverage.inputs.report import UnreadableError
 from xinji.systems.network.coverage.inputs.road_places import (
     map_to_roads,
     road_blocks,
@@ -216,6 +216,16 @@ def test_a_real_drive_test_gives_the_figures_that_pandas_gives():
     plain = table[used].copy()
     for name in ("RSRP", "RSRQ", "SNR"):
         plain[name] = plain[name].where(plain[name] > -200)
+    # what 3G and 2G phones call their level is no RSRP
+    other = ~plain.NetworkMode.isin(["5G", "LTE"])
+    assert (
+        found.report.doubt_counts[
+            "rsrp_dbm: a level of NR or LTE; of 2G or 3G it is no RSRP; taken for missing"
+        ]
+        == int(other.sum())
+        == 9_482
+    )
+    plain.loc[other, ["RSRP", "RSRQ", "SNR"]] = np.nan
     assert found.missing == {
         "rsrp_dbm": int(table.RSRP.le(-200).sum()),
         "rsrq_db": int(table.RSRQ.isna().sum() + table.RSRQ.le(-200).sum()),

@@ -6,9 +6,9 @@ import random
 import numpy as np
 import pytest
 
+from xinji.store.tables.table import UnreadableError
 from xinji.systems.network.coverage.inputs.building_import import import_buildings
 from xinji.systems.network.coverage.inputs.drive_tests import import_drive_tests
-from xinji.systems.network.coverage.inputs.report import UnreadableError
 from xinji.systems.network.coverage.inputs.sites import import_sites
 
 CELLS = ["", "-", "121.4", "31.21", "1e308", "-1e308", "nan", "inf", "1e-300", "９", "x", "0",

@@ -12,14 +12,17 @@ from xinji.access.identity import Role
 from xinji.access.scope import contains, within
 from xinji.api.call import Call, Problem, Routes, iso, json_response
 from xinji.api.listing import export, listing
+from xinji.api.uploads import readable, upload, uploaded_table
 from xinji.loop.house import House
 from xinji.methods.geodesy import DATUMS
 from xinji.model.observations import Quality, Source
-from xinji.store.imports import ImportReport, UnreadableError, import_things
+from xinji.store.imports import MAXIMUM_ROWS, ImportReport, import_things
 from xinji.store.observations import columns_of
 from xinji.store.places import cell_of
 from xinji.store.registry import in_box
 from xinji.store.schema import cases, events, things
+from xinji.store.tables.points import Point
+from xinji.store.tables.table import Table
 
 routes = Routes()
 
@@ -104,6 +107,7 @@ def items_of(call: Call, rows: Sequence[Any]) -> list[dict[str, Any]]:
                 "open_events": open_events.get(row.id, 0),
                 "open_cases": open_cases.get(row.id, 0),
                 "in_service_since": iso(row.in_service_since),
+                "retired_at": iso(row.retired_at),
             }
         )
     return items
@@ -286,21 +290,23 @@ def aggregates(call: Call) -> Any:
 
 @routes.post("/api/things/import", role=Role.ADMINISTRATOR, query="dry_run datum")
 def things_import(call: Call) -> ImportReport:
-    """Register things from CSV or GeoJSON; a dry run reports and changes nothing."""
+    """Register things from CSV, TSV, XLSX or GeoJSON; a dry run reports and changes nothing."""
     datum = call.text("datum", "wgs84")
     if datum not in DATUMS:
         raise Problem(400, "Bad parameter", field="datum", rule=", ".join(DATUMS))
     media = call.request.headers.get("content-type", "").split(";")[0]
-    form = "geojson" if "json" in media else "csv"
     dry_run = call.flag("dry_run") is not False
-    try:
+    with readable():
+        found: Table | list[Point]
+        if "json" in media:
+            most = {"most": MAXIMUM_ROWS}
+            found = upload("xinji.store.tables.points:read_points", call.body, list[Point], most)
+        else:
+            found = uploaded_table(call.body, MAXIMUM_ROWS)
+        if dry_run:
+            return import_things(call.house.registry, found, datum=datum)
         with call.house.database.writing():
-            report = import_things(
-                call.house.registry, call.body, form=form, datum=datum, dry_run=dry_run
-            )
-            if not dry_run:
-                detail = {"created": report.created, "updated": report.updated}
-                call.house.audit.record(call.person.name, "things.import", "things", detail)
-    except UnreadableError as error:
-        raise Problem(422, "File cannot be read", str(error)) from error
+            report = import_things(call.house.registry, found, datum=datum, dry_run=False)
+            detail = {"created": report.created, "updated": report.updated}
+            call.house.audit.record(call.person.name, "things.import", "things", detail)
     return report

@@ -149,7 +149,7 @@ def sector_residuals(
     """
     links = links_of(prediction, tests.cell, tests.longitude, tests.latitude)
     residual = tests.rsrp_dbm - links.rsrp_dbm
-    known = np.flatnonzero((links.row >= 0) & np.isfinite(residual))
+    known = np.flatnonzero((links.row >= 0) & np.isfinite(residual) & tests.of_one_technology)
     order = known[np.argsort(links.row[known], kind="stable")]
     rows, starts = np.unique(links.row[order], return_index=True)
     found = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Annotated, Any
 
 import msgspec
@@ -15,6 +14,7 @@ from xinji.api.job import start
 from xinji.api.listing import export
 from xinji.loop.jobs import Job
 from xinji.methods.siting.answer import Effort
+from xinji.store.exports import XLSX, workbook
 from xinji.systems.network.coverage.api.maps import computed, coverage
 from xinji.systems.network.coverage.candidates import LAYERS, SHORT, candidates_of
 from xinji.systems.network.coverage.planning import MOST_CHOSEN, plan, plan_item
@@ -100,8 +100,7 @@ def plan_sites(call: Call) -> Response:
     if form == "geojson":
         return _download(_geojson(sites), "application/geo+json", "sites.geojson")
     if form == "xlsx":
-        sheet = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-        return _download(_workbook(sites), sheet, "sites.xlsx")
+        return _download(workbook(sites, "sites"), XLSX, "sites.xlsx")
     return export(pa.Table.from_pylist(sites), form, "sites")
 
 
@@ -122,17 +121,3 @@ def _geojson(sites: list[dict[str, Any]]) -> bytes:
         for site in sites
     ]
     return msgspec.json.encode({"type": "FeatureCollection", "features": features})
-
-
-def _workbook(sites: list[dict[str, Any]]) -> bytes:
-    from openpyxl import Workbook
-
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet("sites")
-    names = list(sites[0]) if sites else ["rank"]
-    sheet.append(names)
-    for site in sites:
-        sheet.append([site[name] for name in names])
-    file = io.BytesIO()
-    book.save(file)
-    return file.getvalue()

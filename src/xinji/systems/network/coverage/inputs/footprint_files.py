@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from xinji.store.tables.table import UnreadableError
 from xinji.systems.network.coverage.inputs.projections import (
     CGCS2000,
     CGCS2000_NOTE,
@@ -22,7 +23,6 @@ from xinji.systems.network.coverage.inputs.projections import (
     code_of_text,
     to_degrees,
 )
-from xinji.systems.network.coverage.inputs.report import UnreadableError
 from xinji.systems.network.coverage.inputs.shapefile import read_shapefile
 
 LARGEST_BYTES = 512 * 1024 * 1024

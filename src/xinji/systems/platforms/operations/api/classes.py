@@ -10,10 +10,18 @@ import sqlalchemy as sa
 
 from xinji.access.identity import Role
 from xinji.api.call import Call, Problem, Routes
+from xinji.api.uploads import uploaded_table
 from xinji.loop.calendars import CALENDARS
+from xinji.store.tables.table import UnreadableError
 from xinji.store.work_schema import calendar_days
 from xinji.systems.platforms.operations.api.reports import operations
-from xinji.systems.platforms.operations.class_import import check_class, import_classes
+from xinji.systems.platforms.operations.class_import import (
+    LARGEST_ROWS,
+    Imported,
+    RowError,
+    check_class,
+    import_classes,
+)
 from xinji.systems.platforms.operations.class_table import Department, UrbanClass
 
 routes = Routes()
@@ -56,13 +64,17 @@ def class_put(call: Call) -> UrbanClass:
 
 @routes.post("/api/classes/import", role=Role.ADMINISTRATOR, query="dry_run")
 def classes_import(call: Call) -> dict[str, Any]:
-    """A city's own table, CSV or XLSX: good classes are stored, bad rows are named.
+    """A city's own table, CSV, TSV or XLSX: good classes are stored, bad rows are named.
 
     A class with a bad row is left as it was; `dry_run=true` (the default) stores nothing.
     """
     part = operations(call)
     dry_run = call.flag("dry_run") is not False
-    report = import_classes(call.body, part.classes)
+    try:
+        found = uploaded_table(call.body, LARGEST_ROWS)
+        report = import_classes(found, part.classes)
+    except UnreadableError as error:
+        report = Imported([], [RowError(error.row, error.field, error.rule)])
     if not dry_run and report.classes:
         house = call.house
         with house.database.writing():
