@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from xinji.access.identity import Role
 from xinji.access.scope import contains, within
 from xinji.api.call import Call, Problem, Routes, iso, json_response
-from xinji.api.listing import export, listing
+from xinji.api.listing import LARGEST_EXPORT, export, listing
 from xinji.api.uploads import readable, upload, uploaded_table
 from xinji.loop.house import House
 from xinji.methods.geodesy import DATUMS
@@ -28,6 +28,8 @@ routes = Routes()
 
 STEPS = {"raw": 0, "1m": 60, "5m": 300, "15m": 900, "1h": 3_600, "6h": 21_600, "1d": 86_400}
 DAY_US = 86_400_000_000
+LARGEST_AGGREGATE = 500_000
+"""Rows that an aggregate may have; 90 days of a district's streets by minute are asked in parts."""
 STATES = ("good", "alarm", "silent", "no data")
 
 
@@ -120,7 +122,7 @@ def things_list(call: Call) -> Any:
     if call.text("format") != "geojson":
         return listing(call, query, [things.c.id], lambda rows: items_of(call, rows), name="things")
     with call.house.database.reading() as connection:
-        rows = connection.execute(query.order_by(things.c.id)).all()
+        rows = connection.execute(query.order_by(things.c.id).limit(LARGEST_EXPORT)).all()
     features = [
         {
             "type": "Feature",
@@ -280,6 +282,10 @@ def aggregates(call: Call) -> Any:
         }
     else:
         raise Problem(400, "Bad parameter", field="by", rule="subdistrict, kind or h3")
+    points = ((end - start) // (STEPS[step] * 1_000_000) + 1) * len(set(groups.values()))
+    if points > LARGEST_AGGREGATE:
+        rule = f"at most {LARGEST_AGGREGATE:,} groups by step: a shorter time or a longer step"
+        raise Problem(400, "Bad parameter", field="from", rule=rule)
     table = call.house.store.aggregate(groups, start, end, STEPS[step])
     if (form := call.text("format", "json")) != "json":
         return export(table, form, f"{call.text('kind')}-{call.text('property')}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+import re
+from typing import Any, Literal
 
 import msgspec
 import sqlalchemy as sa
@@ -104,8 +105,8 @@ def department_put(call: Call) -> Department:
     given = call.json(Department)
     if given.code != call.request.path_params["code"] or not 0 < len(given.code) <= 64:
         raise Problem(422, "Bad body", field="code", rule="the code of the path")
-    if not given.title.zh:
-        raise Problem(422, "Bad body", field="title", rule="a title")
+    if not (0 < len(given.title.zh) <= 200 and len(given.title.en) <= 200):
+        raise Problem(422, "Bad body", field="title", rule="1 to 200 characters")
     part = operations(call)
     with call.house.database.writing():
         part.classes.put_departments([given])
@@ -160,6 +161,8 @@ def calendar_put(call: Call) -> dict[str, Any]:
     given = call.json(Day)
     try:
         day = dt.date.fromisoformat(call.request.path_params["day"])
+        if not 1970 <= day.year <= 2999:
+            raise ValueError
     except ValueError:
         raise Problem(422, "Bad body", field="day", rule="a day, 2026-10-01") from None
     house = call.house
@@ -170,3 +173,27 @@ def calendar_put(call: Call) -> dict[str, Any]:
         )
     house.calendars.load()
     return {"day": day.isoformat(), "working": given.working, "note": given.note}
+
+
+class Complete(msgspec.Struct):
+    """Body: the days of a year are all there."""
+
+    complete: Literal[True]
+
+
+@routes.put("/api/calendar/years/{year}")
+def calendar_declare(call: Call) -> dict[str, Any]:
+    """Say that a year's days are all entered (administrator); limits may end in it from then on."""
+    call.json(Complete)
+    text = call.request.path_params["year"]
+    if not re.fullmatch("(19[7-9]|2[0-9]{2})[0-9]", text, re.ASCII):
+        raise Problem(422, "Bad body", field="year", rule="a year from 1970 to 2999")
+    house, year = call.house, int(text)
+    try:
+        with house.database.writing():
+            house.calendars.declare(year)
+            house.audit.record(call.person.name, "calendar.declare", text, {})
+    except ValueError as error:
+        raise Problem(422, "Not complete", str(error), field="year", rule=str(error)) from None
+    house.calendars.load()
+    return {"year": year, "known": year in house.calendars.years}
