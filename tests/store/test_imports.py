@@ -287,3 +287,38 @@ def test_errors_shown_are_capped_and_rows_still_counted(
     monkeypatch.setattr(imports, "ERRORS_SHOWN", 5)
     report = read(house, csv_of(*["g/1,gauge,One,121.35,31.2"] * 9))
     assert (report.read, report.valid, len(report.errors)) == (9, 0, 5)
+
+
+def test_an_export_of_things_is_imported_as_it_was(house: House) -> None:
+    from xinji.store.exports import encode, table_of
+
+    head = HEAD + ",height,model,in_service_since"
+    read(house, csv_of("g-1,gauge,=cmd(),121.35,31.2,2.5,A,2021-11-05", head=head), dry_run=False)
+    before = stored(house)["g-1"]._mapping
+    names = ("id", "kind", "name", "longitude", "latitude", "area", "owner", "attributes",
+             "source", "state")  # fmt: skip
+    item = {name: before[name] for name in names} | {
+        "in_service_since": moment(before["in_service_since"]).isoformat(), "open_cases": 0,
+    }  # fmt: skip
+    body = encode(table_of([item]), "csv")
+    assert b"'=cmd()" in body
+    report = read(house, body, dry_run=False)
+    assert (report.updated, report.errors) == (1, [])
+    after = stored(house)["g-1"]._mapping
+    assert {k: v for k, v in after.items() if k != "revision"} == {
+        k: v for k, v in before.items() if k != "revision"
+    }
+
+
+def test_a_thing_that_cannot_be_is_refused(house: House) -> None:
+    head = HEAD + ",in_service_since,retired_at"
+    body = csv_of(
+        "g-1,gauge,One,121.35,31.2,2021-11-05,2020-01-01",
+        "g-2,gauge,Two,121.35,31.2,2900-01-01,",
+        "g-3,gauge,Th\x07ree,121.35,31.2,,",
+        "g-4,gauge,Four,121.35,31.2,44505,",
+        head=head,
+    )
+    report = read(house, body, dry_run=False)
+    assert errors(report) == [(2, "retired_at"), (3, "in_service_since"), (4, "name")]
+    assert moment(stored(house)["g-4"].in_service_since).isoformat() == "2021-11-04T16:00:00+00:00"

@@ -255,3 +255,23 @@ def test_a_real_drive_test_gives_the_figures_that_pandas_gives():
 def test_a_gzipped_log_reads_like_the_plain_one():
     plain, packed = (import_drive_tests(b) for b in (log(row()), gzip.compress(log(row()))))
     assert plain.tests.rsrp_dbm.tolist() == packed.tests.rsrp_dbm.tolist()
+
+
+def test_a_tab_separated_log_with_two_operator_and_mode_columns_is_read():
+    head = HEAD.replace("Operatorname,", "Operatorname,Operator,").replace(
+        "NetworkMode", "NetworkTech,NetworkMode"
+    )
+    cells = row().replace("CMCC,", "CMCC,46000,").replace("5G,", "5G,NR NSA,")
+    body = log(cells, head=head).replace(b",", b"\t")
+    tests = import_drive_tests(body).tests
+    assert (tests.operator[0], tests.mode[0], tests.rsrp_dbm[0]) == ("CMCC", "NR NSA", -90.0)
+
+
+def test_a_level_of_3g_is_no_rsrp_and_is_not_compared_with_a_map_of_5g():
+    strong = row(1, rsrp="-24").replace("5G", "HSPA+")
+    found = import_drive_tests(log(row(0), strong, row(2).replace("5G", "LTE")))
+    tests = found.tests
+    assert tests.technology.tolist() == ["nr", "3g", "lte"]
+    assert np.isnan(tests.rsrp_dbm).tolist() == [False, True, False]
+    assert tests.of_one_technology.tolist() == [True, False, False]
+    assert [(d.row, d.value) for d in found.report.doubts] == [(3, -24.0)]
