@@ -181,7 +181,7 @@ def test_import_reports_bad_rows_and_changes_nothing(folder: Path, tmp_path: Pat
     done = xinji("things", "import", str(file), "--data", str(folder))
     assert done.returncode == 2
     errors = json.loads(done.stdout)["errors"]
-    assert [(e["row"], e["field"]) for e in errors] == [(3, "kind"), (4, "longitude")]
+    assert [(e["row"], e["field"]) for e in errors] == [(4, "kind"), (5, "longitude")]
 
 
 def test_accounts_and_credentials(folder: Path) -> None:

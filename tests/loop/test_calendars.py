@@ -73,3 +73,18 @@ def test_an_edited_day_counts_at_once_and_survives(calendars: Calendars) -> None
     assert not calendars.running("work-hours", monday)
     again = Calendars(calendars._database)
     assert not again.running("work-hours", monday)
+
+
+def test_one_day_that_was_entered_makes_no_year_known(calendars: Calendars) -> None:
+    calendars.put(dt.date(2027, 1, 1), working=False)
+    calendars.load()
+    assert 2027 not in calendars.years
+    assert calendars.unknown(at("2027-02-01T00:00:00")) == 2027
+    with pytest.raises(ValueError, match="at least 7 days of the year; 1 are entered"):
+        calendars.declare(2027)
+    for day in range(2, 8):
+        calendars.put(dt.date(2027, 10, day), working=False)
+    calendars.declare(2027)
+    calendars.load()
+    assert 2027 in calendars.years
+    assert 2027 in Calendars(calendars._database).years

@@ -14,6 +14,7 @@ import pytest
 
 from xinji.model.title import Title
 from xinji.store.exports import FORMS, encode, table_of
+from xinji.store.tables.formula_cells import taken_back
 
 ROWS: list[dict[str, Any]] = [
     {
@@ -70,7 +71,9 @@ def test_a_round_trip_keeps_columns_rows_and_values(form: str) -> None:
     assert back.column_names == list(ROWS[0])
     for row, wanted in zip(back.to_pylist(), ROWS, strict=True):
         for name, value in wanted.items():
-            assert row[name] == plain(value), name
+            # an export for spreadsheets holds no formula (tests/store/tables/test_formula_cells.py)
+            asked = plain(value)
+            assert row[name] == ("'=1+1" if (form, asked) == ("csv", "=1+1") else asked), name
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -83,7 +86,7 @@ def test_nothing_is_still_a_file_of_its_form(form: str) -> None:
 def test_csv_is_what_pythons_own_reader_expects() -> None:
     text = encode(table_of(ROWS), "csv").decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
-    assert [row["name"] for row in rows] == [row["name"] for row in ROWS]
+    assert [taken_back(row["name"]) for row in rows] == [row["name"] for row in ROWS]
     assert msgspec.json.decode(rows[0]["attributes"]) == ROWS[0]["attributes"]
 
 

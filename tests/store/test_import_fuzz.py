@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from xinji.loop.house import House
-from xinji.store.imports import UnreadableError, import_things
+from xinji.store.imports import import_things, read_things
+from xinji.store.tables.table import UnreadableError
 
 CSV = (
     "\ufeffid,kind,name,longitude,latitude,owner,source,in_service_since,height,model\n"
@@ -83,7 +84,7 @@ def run(house: House, cases: int, seed: int) -> dict[str, int]:
         datum = chance.choice(("wgs84", "gcj02", "bd09"))
         try:
             report = import_things(
-                house.registry, body, form=form, datum=datum, dry_run=number % 50 != 0
+                house.registry, read_things(body, form), datum=datum, dry_run=number % 50 != 0
             )
         except UnreadableError:
             seen["unreadable"] += 1

@@ -14,9 +14,10 @@ from tests.conftest import open_house
 from xinji.loop.house import House
 from xinji.methods.geodesy import gcj02_to_bd09, wgs84_to_gcj02
 from xinji.store import imports
-from xinji.store.imports import ImportReport, UnreadableError, import_things
+from xinji.store.imports import ImportReport, import_things, read_things
 from xinji.store.observations import moment
 from xinji.store.schema import things
+from xinji.store.tables.table import UnreadableError
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def geojson_of(*features: Any) -> bytes:
 
 
 def read(house: House, body: bytes, form: str = "csv", **options: Any) -> ImportReport:
-    return import_things(house.registry, body, form=form, **options)
+    return import_things(house.registry, read_things(body, form), **options)
 
 
 def stored(house: House) -> dict[str, sa.Row]:
@@ -95,14 +96,14 @@ def test_every_bad_row_is_reported_and_the_good_ones_are_taken(house: House) -> 
     report = read(house, body, dry_run=False)
     assert (report.read, report.valid, report.created) == (10, 2, 2)
     assert errors(report) == [
-        (2, "id"),
-        (3, "kind"),
-        (4, "name"),
-        (5, "longitude"),
-        (6, "latitude"),
-        (7, "id"),
+        (3, "id"),
+        (4, "kind"),
+        (5, "name"),
+        (6, "longitude"),
+        (7, "latitude"),
         (8, "id"),
-        (9, "latitude"),
+        (9, "id"),
+        (10, "latitude"),
     ]
     assert all(error.rule for error in report.errors)
     assert report.errors[3].value == "east"
@@ -117,7 +118,7 @@ def test_ragged_rows_are_reported_by_number(house: House) -> None:
         "", "g-4,gauge,Four,121.35,31.2",
     )  # fmt: skip
     report = read(house, body)
-    assert errors(report) == [(2, "row"), (3, "row")]
+    assert errors(report) == [(3, "row"), (4, "row")]
     assert report.valid == 2
 
 
@@ -133,10 +134,10 @@ def test_attributes_are_typed_by_their_kind(house: House) -> None:
     )
     report = read(house, body, dry_run=False)
     assert errors(report) == [
-        (2, "attributes.height"),
-        (3, "attributes.model"),
-        (4, "attributes.colour"),
-        (5, "attributes.height"),
+        (3, "attributes.height"),
+        (4, "attributes.model"),
+        (5, "attributes.colour"),
+        (6, "attributes.height"),
     ]
     assert stored(house)["g-1"].attributes == {"height": 2.5, "model": "A"}
 
@@ -151,7 +152,7 @@ def test_a_day_without_an_offset_is_the_districts(house: House) -> None:
         head=head,
     )
     report = read(house, body, dry_run=False)
-    assert errors(report) == [(3, "in_service_since"), (4, "in_service_since")]
+    assert errors(report) == [(4, "in_service_since"), (5, "in_service_since")]
     rows = stored(house)
     assert moment(rows["g-1"].in_service_since).isoformat() == "2021-11-04T16:00:00+00:00"
     assert moment(rows["g-2"].in_service_since).isoformat() == "2021-11-05T12:00:00+00:00"
@@ -168,11 +169,12 @@ def test_a_byte_order_mark_and_foreign_line_ends_do_not_matter(house: House) -> 
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (b"", "column missing"),
-        (b"\xef\xbb\xbf", "column missing"),
+        (b"", "a head line"),
+        (b"\xef\xbb\xbf", "a head line"),
         (b"id,kind,name\n", "longitude, latitude"),
-        ("id,kind,name,longitude,latitude\n表".encode("gb18030"), "not UTF-8 at byte 32"),
-        (b"\xff\xfei\x00d\x00", "not UTF-8 at byte 0"),
+        (b"\xff\xfei\x00d\x00", "column missing"),
+        (b"\xff\xfei\x00d", "not utf-16 text"),
+        (b"id,kind\xff\xff,name\n", "neither UTF-8 nor GB 18030"),
         (csv_of('g-1,gauge,"open,121.35,31.2'), "line"),
         (csv_of("g-1,gauge," + "x" * 140_000 + ",121.35,31.2"), "larger than field limit"),
     ],
@@ -262,9 +264,9 @@ def test_a_wrong_datum_is_doubted_but_not_refused(house: House) -> None:
     report = read(house, body)
     assert report.valid == 2
     shifted, far = report.warnings
-    assert (shifted.row, shifted.field) == (1, "longitude, latitude")
+    assert (shifted.row, shifted.field) == (2, "longitude, latitude")
     assert "GCJ-02" in shifted.rule
-    assert (far.row, far.rule) == (2, "outside the district")
+    assert (far.row, far.rule) == (3, "outside the district")
 
 
 def test_a_file_above_the_cap_is_refused_whole(
@@ -285,3 +287,38 @@ def test_errors_shown_are_capped_and_rows_still_counted(
     monkeypatch.setattr(imports, "ERRORS_SHOWN", 5)
     report = read(house, csv_of(*["g/1,gauge,One,121.35,31.2"] * 9))
     assert (report.read, report.valid, len(report.errors)) == (9, 0, 5)
+
+
+def test_an_export_of_things_is_imported_as_it_was(house: House) -> None:
+    from xinji.store.exports import encode, table_of
+
+    head = HEAD + ",height,model,in_service_since"
+    read(house, csv_of("g-1,gauge,=cmd(),121.35,31.2,2.5,A,2021-11-05", head=head), dry_run=False)
+    before = stored(house)["g-1"]._mapping
+    names = ("id", "kind", "name", "longitude", "latitude", "area", "owner", "attributes",
+             "source", "state")  # fmt: skip
+    item = {name: before[name] for name in names} | {
+        "in_service_since": moment(before["in_service_since"]).isoformat(), "open_cases": 0,
+    }  # fmt: skip
+    body = encode(table_of([item]), "csv")
+    assert b"'=cmd()" in body
+    report = read(house, body, dry_run=False)
+    assert (report.updated, report.errors) == (1, [])
+    after = stored(house)["g-1"]._mapping
+    assert {k: v for k, v in after.items() if k != "revision"} == {
+        k: v for k, v in before.items() if k != "revision"
+    }
+
+
+def test_a_thing_that_cannot_be_is_refused(house: House) -> None:
+    head = HEAD + ",in_service_since,retired_at"
+    body = csv_of(
+        "g-1,gauge,One,121.35,31.2,2021-11-05,2020-01-01",
+        "g-2,gauge,Two,121.35,31.2,2900-01-01,",
+        "g-3,gauge,Th\x07ree,121.35,31.2,,",
+        "g-4,gauge,Four,121.35,31.2,44505,",
+        head=head,
+    )
+    report = read(house, body, dry_run=False)
+    assert errors(report) == [(2, "retired_at"), (3, "in_service_since"), (4, "name")]
+    assert moment(stored(house)["g-4"].in_service_since).isoformat() == "2021-11-04T16:00:00+00:00"

@@ -13,7 +13,7 @@ from tests.web.live import EAST, PASSWORD, WEST, Live
 TITLE = {"zh", "en"}
 THING = {
     "id", "kind", "name", "longitude", "latitude", "area", "owner", "attributes", "source", "state",
-    "last_seen", "open_events", "open_cases", "in_service_since",
+    "last_seen", "open_events", "open_cases", "in_service_since", "retired_at",
 }  # fmt: skip
 EVENT = {
     "id", "rule", "title", "thing", "thing_name", "area", "started_at", "detected_at", "ended_at",
@@ -318,7 +318,7 @@ def test_import_over_http(live: Live) -> None:
         report = shape(answer.json(), keys)
         assert (report["valid"], report["created"], report["dry_run"]) == (1, 1, not stored)
         [error] = report["errors"]
-        assert error == error | {"row": 2, "field": "id", "value": "new/2"}
+        assert error == error | {"row": 3, "field": "id", "value": "new/2"}
         status = live.request("GET", "/api/things/new-1").status_code
         assert status == (200 if stored else 404)
     assert live.request("POST", "/api/things/import?datum=cgcs").status_code == 400

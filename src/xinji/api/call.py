@@ -5,19 +5,22 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import inspect
+import logging
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from xinji.access.identity import Person, Role
 from xinji.access.jurisdiction import Beyond, Reach, admit
+from xinji.api.body_limits import CONTROLS, MOST_ITEMS, beyond_limits
 from xinji.loop.house import House
 from xinji.model.indicators import Plan
 from xinji.store.observations import StoreError, StoreFull, microseconds, moment
@@ -26,6 +29,13 @@ T = TypeVar("T")
 
 COOKIE = "xinji_session"
 BODY_LIMIT = 16 * 1024 * 1024
+YEARS = (1900, 2200)
+"""Times of parameters lie between; beyond are no days of a district, and no clock can hold some."""
+
+log = logging.getLogger(__name__)
+
+failures: Counter[str] = Counter()
+"""Requests that failed by a fault of the program, by method and path of their route."""
 
 _encoder = msgspec.json.Encoder()
 
@@ -98,6 +108,8 @@ class Call:
         value = self.request.query_params.get(name, default)
         if len(value) > 500:
             raise Problem(400, "Bad parameter", field=name, rule="at most 500 characters")
+        if CONTROLS.search(value):
+            raise Problem(400, "Bad parameter", field=name, rule="no control characters")
         return value
 
     def number(self, name: str, default: int, low: int, high: int) -> int:
@@ -127,6 +139,9 @@ class Call:
             value = dt.datetime.fromisoformat(text.replace(" ", "+"))
         except ValueError:
             raise Problem(400, "Bad parameter", field=name, rule="an RFC 3339 time") from None
+        if not YEARS[0] < value.year < YEARS[1]:
+            rule = f"a time between the years {YEARS[0]} and {YEARS[1]}"
+            raise Problem(400, "Bad parameter", field=name, rule=rule)
         return microseconds(value if value.tzinfo else value.replace(tzinfo=dt.UTC))
 
     def day(self, name: str, default: dt.date) -> dt.date:
@@ -135,14 +150,21 @@ class Call:
         if not text:
             return default
         try:
-            return dt.date.fromisoformat(text)
+            value = dt.date.fromisoformat(text)
         except ValueError:
             raise Problem(400, "Bad parameter", field=name, rule="a day, 2024-06-30") from None
+        if not YEARS[0] < value.year < YEARS[1]:
+            rule = f"a day between the years {YEARS[0]} and {YEARS[1]}"
+            raise Problem(400, "Bad parameter", field=name, rule=rule)
+        return value
 
-    def json(self, shape: type[T]) -> T:
-        """The body as a shape. The problem names the field and the rule."""
+    def json(self, shape: type[T], most_items: int = MOST_ITEMS) -> T:
+        """The body as a shape, within the limits of every body (`body_limits`).
+
+        The problem names the field and the rule.
+        """
         try:
-            return msgspec.json.decode(self.body, type=shape)
+            value = msgspec.json.decode(self.body, type=shape)
         except msgspec.ValidationError as error:
             rule, _, place = str(error).partition(" - at `$")
             raise Problem(
@@ -150,6 +172,9 @@ class Call:
             ) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Problem(400, "Body is not JSON", str(error)) from error
+        if broken := beyond_limits(value, most_items):
+            raise Problem(422, "Bad body", field=broken[0] or "body", rule=broken[1])
+        return value
 
 
 class Download(Response):
@@ -333,6 +358,8 @@ def starlette_route(endpoint: Endpoint, site: Site) -> Route:
 
     async def serve(request: Request) -> Response:
         try:
+            if any(CONTROLS.search(part) for part in request.path_params.values()):
+                raise Problem(404, "No such path")
             body = b""
             if endpoint.method in ("POST", "PUT", "DELETE"):
                 _same_origin(request)
@@ -362,6 +389,10 @@ def starlette_route(endpoint: Endpoint, site: Site) -> Route:
             return Problem(503, "Not stored", str(error), headers={"Retry-After": "5"}).response()
         except StoreError as error:
             return Problem(500, "The store failed", str(error)).response()
+        except ClientDisconnect:
+            return Problem(400, "The body did not arrive").response()
+        except Exception:
+            return failed(f"{endpoint.method} {endpoint.path}")
         if isinstance(answer, Response):
             return answer
         if answer is None:
@@ -369,6 +400,13 @@ def starlette_route(endpoint: Endpoint, site: Site) -> Route:
         return json_response(answer, request)
 
     return Route(endpoint.path, serve, methods=[endpoint.method])
+
+
+def failed(route: str) -> Response:
+    """The answer to a fault of the program, from its `except`: logged and counted, nothing told."""
+    failures[route] += 1
+    log.exception("%s failed", route)
+    return Problem(500, "The server failed", "it is in the log of the server").response()
 
 
 def json_response(answer: Any, request: Request) -> Response:

@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace, here: Given) -> int:
 def _logs(arguments: argparse.Namespace, here: Given) -> list[DriveTests]:
     if not arguments.simulate:
         found = [import_drive_tests(path) for path in arguments.files]
-        return [each.tests for each in found]
+        return [each.tests.take(each.tests.of_one_technology) for each in found]
     if here.network is None:
         raise ValueError("--simulate: is of the simulated district, not with --data")
     district = load_district()

@@ -1,4 +1,4 @@
-"""`xinji things`: import things from CSV or GeoJSON, dry by default; export anything."""
+"""`xinji things`: import things from a table or GeoJSON, dry by default; export anything."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from xinji.cli.remote import remote
 from xinji.cli.server import Options, open_house
 from xinji.methods.geodesy import DATUMS
 from xinji.store.exports import FORMS, encode
-from xinji.store.imports import UnreadableError, import_things
+from xinji.store.imports import import_things, read_things
+from xinji.store.tables.table import UnreadableError
 
 TABLES = ("things", "areas", "events", "cases", "case_steps", "observations")
 
@@ -26,7 +27,7 @@ def add(commands: Any) -> None:
     """Declare the command and its two verbs."""
     parser = commands.add_parser("things", help="import and export")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    bring = verbs.add_parser("import", help="register things from CSV or GeoJSON")
+    bring = verbs.add_parser("import", help="register things from CSV, TSV, XLSX or GeoJSON")
     bring.add_argument("file", type=Path)
     bring.add_argument("--datum", default="wgs84", choices=DATUMS)
     bring.add_argument("--apply", action="store_true", help="without it: a dry run")
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _import(arguments: argparse.Namespace) -> int:
     body = arguments.file.read_bytes()
-    form = "csv" if arguments.file.suffix.lower() == ".csv" else "geojson"
+    form = "geojson" if arguments.file.suffix.lower() in (".geojson", ".json") else "table"
     if remote(arguments.data) is not None:
         print(
             "xinji things: the folder is in use; POST the file to /api/things/import",
@@ -63,7 +64,10 @@ def _import_into(data: Path, body: bytes, form: str, arguments: argparse.Namespa
     house = open_house(Options(data=data)).house
     try:
         report = import_things(
-            house.registry, body, form=form, datum=arguments.datum, dry_run=not arguments.apply
+            house.registry,
+            read_things(body, form),
+            datum=arguments.datum,
+            dry_run=not arguments.apply,
         )
         if arguments.apply:
             with house.database.writing():

@@ -6,7 +6,8 @@
   moment end at the same time of day.
 
 A year without a calendar is not guessed: what would end in it has no due time, and `unknown` says
-which year is missing.
+which year is missing. A year is known when it is in the seed, or when a person has said that its
+days are all there (`declare`): one day that somebody entered makes no year known.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import sqlalchemy as sa
 
 from xinji.methods.work_time import US, WorkTime, working_intervals
 from xinji.store.database import Database
+from xinji.store.settings import read_setting, write_setting
 from xinji.store.work_schema import calendar_days
 
 SEED = Path(__file__).with_name("work_calendar.toml")
@@ -34,6 +36,10 @@ UNIT_SECONDS = {
 }
 """Seconds on its own clock of one unit of an amount."""
 
+YEARS_SETTING = "calendar.years"
+LEAST_DAYS = 7
+"""Fewer days off than the seven holidays of the State Council's notice are no year."""
+
 _ALWAYS = ("", "emergency-hours", "natural-days")
 
 
@@ -45,6 +51,7 @@ class Calendars:
         self._lock = threading.Lock()
         seed = tomllib.loads(SEED.read_text())
         self.hours = tuple((float(a), float(b)) for a, b in seed["hours"])
+        self._seeded = frozenset(int(year) for year in seed["years"])
         with database.writing() as connection:
             known = set(connection.execute(sa.select(calendar_days.c.day)).scalars())
             rows = [
@@ -67,7 +74,7 @@ class Calendars:
                     sa.select(calendar_days.c.day, calendar_days.c.working)
                 )
             }
-        years = sorted({day.year for day in days})
+        years = sorted(self._seeded.union(read_setting(self._database, YEARS_SETTING) or ()))
         run = [y for y in years if all(x in years for x in range(years[0], y))]
         first, last = dt.date(run[0], 1, 1), dt.date(run[-1], 12, 31)
         with self._lock:
@@ -85,6 +92,22 @@ class Calendars:
             connection.execute(
                 sa.insert(calendar_days).values(day=day.isoformat(), working=working, note=note)
             )
+
+    def declare(self, year: int) -> None:
+        """Say that the days of a year are all there; in the open transaction or its own.
+
+        Raises ValueError: fewer than `LEAST_DAYS` of its days are entered.
+        """
+        with self._database.writing() as connection:
+            entered = connection.execute(
+                sa.select(sa.func.count())
+                .select_from(calendar_days)
+                .where(calendar_days.c.day.startswith(f"{year:04}-"))
+            ).scalar_one()
+            if entered < LEAST_DAYS:
+                raise ValueError(f"at least {LEAST_DAYS} days of the year; {entered} are entered")
+            told = set(read_setting(self._database, YEARS_SETTING) or ())
+            write_setting(self._database, YEARS_SETTING, sorted(told | {year}))
 
     def between(self, calendar: str, start: int, end: int) -> int:
         """Microseconds that the clock `calendar` ran from `start` to `end`."""

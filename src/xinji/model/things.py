@@ -65,7 +65,8 @@ class Property(msgspec.Struct, frozen=True, kw_only=True):
 class Attribute(msgspec.Struct, frozen=True, kw_only=True):
     """A fixed fact of a thing (its operator, its capacity), checked when the thing is registered.
 
-    `type` is one of `text`, `number`, `integer`, `boolean`; `choices` limits a text.
+    `type` is one of `text`, `number`, `integer`, `boolean`; `choices` limits a text, `minimum` and
+    `maximum` (both included) a number: what no such thing can have is refused.
     """
 
     name: str
@@ -74,6 +75,8 @@ class Attribute(msgspec.Struct, frozen=True, kw_only=True):
     unit: str = "1"
     required: bool = False
     choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,15 +1,13 @@
-"""Things from CSV and GeoJSON: every bad row is reported, with its field and the rule it breaks.
+"""Things from tables and GeoJSON: every bad row is reported, with its field and the rule it breaks.
 
-CSV columns: `id, kind, name, longitude, latitude`, optional `area, owner, source,
-in_service_since, retired_at`; every other column is an attribute. Dates are ISO 8601 days or
-date-times (without an offset: the district's time).
+Columns of a table (CSV, TSV, XLSX): `id, kind, name, longitude, latitude`, optional `area, owner,
+source, in_service_since, retired_at`, and `attributes` as a JSON object; every other column is an
+attribute, but for those of our own export that only tell (`TOLD`). A day or time without an offset
+is the district's.
 """
 
 from __future__ import annotations
 
-import csv
-import datetime as dt
-import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,24 +15,26 @@ import msgspec
 
 from xinji.methods.geodesy import to_wgs84
 from xinji.model.things import Thing
-from xinji.store.observations import microseconds
 from xinji.store.registry import Invalid, Registry
+from xinji.store.tables.cells import BadCellError, moment_of, number_of, whole_of
+from xinji.store.tables.columns import fault_of
+from xinji.store.tables.points import NESTED, Point, read_points
+from xinji.store.tables.reading import read_table
+from xinji.store.tables.table import Row, Table, UnreadableError
 
 MAXIMUM_ROWS = 1_000_000
 ERRORS_SHOWN = 1_000
-DISTRICT_TIME = dt.timezone(dt.timedelta(hours=8))
+
+TOLD = frozenset({"state", "last_seen", "open_events", "open_cases", "h3", "number", "revision"})
+"""Columns of our own exports that an import does not take: the house knows them better."""
 
 _FIELDS = ("id", "kind", "name", "longitude", "latitude", "area", "owner", "source",
            "in_service_since", "retired_at")  # fmt: skip
 _NEEDED = ("id", "kind", "name", "longitude", "latitude")
 
 
-class UnreadableError(ValueError):
-    """The file as a whole cannot be read; the message says where it stops making sense."""
-
-
 class RowError(msgspec.Struct, frozen=True):
-    """A fault of a row (numbered from 1, without the header)."""
+    """A fault of a row: as a spreadsheet numbers it (the head line is row 1), or of a feature."""
 
     row: int
     field: str
@@ -54,31 +54,36 @@ class ImportReport(msgspec.Struct, kw_only=True):
     dry_run: bool = True
 
 
+def read_things(body: bytes, form: str) -> Table | list[Point]:
+    """A file of things, unjudged: `form` is `geojson`, else it is a table.
+
+    Raises UnreadableError: not such a file, or more than `MAXIMUM_ROWS` rows.
+    """
+    return read_points(body, MAXIMUM_ROWS) if form == "geojson" else read_table(body, MAXIMUM_ROWS)
+
+
 def import_things(
     registry: Registry,
-    body: bytes,
+    found: Table | list[Point],
     *,
-    form: str,
     datum: str = "wgs84",
     dry_run: bool = True,
     area: str = "",
 ) -> ImportReport:
-    """Read, check, and (unless `dry_run`) register the valid things of a file.
+    """Check, and (unless `dry_run`) register the valid things of a file.
 
     Args:
-        form: `csv` or `geojson`.
+        found: what `read_things` gave.
         datum: of the file's coordinates; stored coordinates are WGS-84.
         area: code that every thing lies in, and lay in before; empty for the whole district.
 
     Raises:
-        UnreadableError: not a CSV or GeoJSON file, a needed column is missing, too many rows.
+        UnreadableError: a needed column is missing.
     """
-    rows = _csv_rows(body, registry) if form == "csv" else _geojson_rows(body)
+    rows = _table_rows(found, registry) if isinstance(found, Table) else map(_of_point, found)
     report = ImportReport(dry_run=dry_run)
     things: dict[str, Thing] = {}
-    for number, row in enumerate(rows, 1):
-        if number > MAXIMUM_ROWS:
-            raise UnreadableError(f"more than {MAXIMUM_ROWS} rows")
+    for number, row in rows:
         report.read += 1
         try:
             thing = registry.check(_thing(row, datum))
@@ -93,7 +98,7 @@ def import_things(
         except Invalid as fault:
             if len(report.errors) < ERRORS_SHOWN:
                 report.errors.append(
-                    RowError(number, fault.field, str(fault)[:500], _shown(fault.value))
+                    RowError(number, fault.field[:200], str(fault)[:500], _shown(fault.value))
                 )
             continue
         doubt = registry.places.datum_doubt(thing.longitude, thing.latitude)
@@ -119,96 +124,92 @@ def _shown(value: Any) -> Any:
     return value[:200] if isinstance(value, str) else f"a JSON {type(value).__name__}"
 
 
-def _csv_rows(body: bytes, registry: Registry) -> Iterator[dict[str, Any]]:
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UnreadableError(f"not UTF-8 at byte {error.start}") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = reader.fieldnames or ()
-        missing = [name for name in _NEEDED if name not in header]
-        if missing:
-            raise UnreadableError(f"column missing: {', '.join(missing)}")
-        types = {
-            (kind.name, attribute.name): attribute.type
-            for kind in registry.kinds.values()
-            for attribute in kind.attributes
-        }
-        for row in reader:
-            if None in row or None in row.values():
-                yield {"id": row.get("id") or "", "fault": "as many cells as the header has"}
-                continue
-            fixed = {name: row[name] for name in _FIELDS if row.get(name)}
-            attributes = {
-                name: _typed(types.get((row["kind"], name), "text"), cell)
-                for name, cell in row.items()
-                if name not in _FIELDS and cell != ""
-            }
-            yield fixed | {"attributes": attributes}
-    except csv.Error as error:
-        raise UnreadableError(f"line {reader.line_num}: {error}") from error
+Numbered = tuple[int, dict[str, Any] | Invalid]
+
+
+def _table_rows(table: Table, registry: Registry) -> Iterator[Numbered]:
+    names = table.head
+    missing = [name for name in _NEEDED if name not in names]
+    if missing:
+        raise UnreadableError(f"column missing: {', '.join(missing)}", row=1, field=missing[0])
+    twice = [name for name in dict.fromkeys(names) if name and names.count(name) > 1]
+    if twice:
+        raise UnreadableError(f"two columns for {', '.join(twice)}", row=1, field=twice[0])
+    types = {
+        (kind.name, attribute.name): attribute.type
+        for kind in registry.kinds.values()
+        for attribute in kind.attributes
+    }
+    used = ["" if name in TOLD else name for name in names]
+    for row in table.rows:
+        yield row.number, _row(row, used, types)
+
+
+def _row(row: Row, names: list[str], types: dict[tuple[str, str], str]) -> dict[str, Any] | Invalid:
+    """The values of a row by field, or why it has none."""
+    if fault := fault_of(row, names):
+        return Invalid(fault.field, fault.rule, fault.value)
+    cells = {name: cell for name, cell in zip(names, row.cells, strict=True) if name and cell != ""}
+    fixed: dict[str, Any] = {name: cells.pop(name) for name in _FIELDS if name in cells}
+    attributes: dict[str, Any] = {}
+    if (text := cells.pop("attributes", "")) != "":
+        try:
+            attributes = msgspec.json.decode(text, type=dict[str, Any])
+        except (msgspec.DecodeError, RecursionError):
+            return Invalid("attributes", "a JSON object", text)
+    kind = fixed.get("kind", "")
+    attributes |= {
+        name: _typed(types.get((kind, name), "text"), cell) for name, cell in cells.items()
+    }
+    return fixed | {"attributes": attributes}
 
 
 def _typed(kind: str, cell: str) -> Any:
     """A cell as its attribute's type, or as it is, for the registry to refuse."""
     try:
         if kind == "number":
-            return float(cell)
+            return number_of(cell)
         if kind == "integer":
-            return int(cell)
-    except ValueError:
+            return whole_of(cell)
+    except BadCellError:
         return cell
-    if kind == "boolean" and cell.lower() in ("true", "false", "1", "0"):
-        return cell.lower() in ("true", "1")
+    if kind == "boolean" and cell.strip().lower() in ("true", "false", "1", "0"):
+        return cell.strip().lower() in ("true", "1")
     return cell
 
 
-def _geojson_rows(body: bytes) -> Iterator[dict[str, Any]]:
-    try:
-        document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UnreadableError(f"not JSON: {error}") from error
-    if not isinstance(document, dict) or not isinstance(document.get("features"), list):
-        raise UnreadableError("not a GeoJSON FeatureCollection")
-    for feature in document["features"]:
-        if not isinstance(feature, dict):
-            yield {"fault": "a GeoJSON Feature"}
-            continue
-        geometry = feature.get("geometry")
-        if not isinstance(geometry, dict) or geometry.get("type") != "Point":
-            yield {"fault": "geometry: a Point"}
-            continue
-        point = geometry.get("coordinates")
-        if not isinstance(point, list) or len(point) < 2:
-            yield {"fault": "geometry: a Point has longitude and latitude"}
-            continue
-        properties = feature.get("properties") or {}
-        more = properties.get("attributes") or {} if isinstance(properties, dict) else None
-        if not isinstance(more, dict):
-            yield {"fault": "properties and attributes: objects"}
-            continue
-        row = dict(properties)
-        if "id" in feature:
-            row.setdefault("id", feature["id"])
-        row.pop("attributes", None)
-        attributes = more | {name: row.pop(name) for name in list(row) if name not in _FIELDS}
-        yield row | {"longitude": point[0], "latitude": point[1], "attributes": attributes}
+def _of_point(point: Point) -> Numbered:
+    if point.fault:
+        return point.number, Invalid("row", point.fault)
+    for name in point.nested:
+        found: Any = point.properties.get(name)
+        if name in ("id", "longitude", "latitude"):
+            found = getattr(point, name)
+        field = name if name in _FIELDS or "." in name else f"attributes.{name}"
+        return point.number, Invalid(field, NESTED, found)
+    row = dict(point.properties)
+    if point.id is not None:
+        row.setdefault("id", point.id)
+    for name in TOLD:
+        row.pop(name, None)
+    attributes = point.attributes | {
+        name: row.pop(name) for name in list(row) if name not in _FIELDS
+    }
+    return point.number, row | {
+        "longitude": point.longitude, "latitude": point.latitude, "attributes": attributes,
+    }  # fmt: skip
 
 
-def _thing(row: dict[str, Any], datum: str) -> Thing:
+def _thing(row: dict[str, Any] | Invalid, datum: str) -> Thing:
     """A row as a thing in WGS-84. Raises Invalid."""
-    if "fault" in row:
-        raise Invalid("row", row["fault"])
+    if isinstance(row, Invalid):
+        raise row
     values = {name: row[name] for name in _FIELDS if row.get(name) not in (None, "")}
     for name in _NEEDED:
         if name not in values:
             raise Invalid(name, "required")
     for name in ("longitude", "latitude"):
-        try:
-            values[name] = float(values[name])
-        except (TypeError, ValueError, OverflowError):
-            raise Invalid(name, "a number of degrees", values[name]) from None
+        values[name] = _degrees(name, values[name])
     for name in ("in_service_since", "retired_at"):
         if name in values:
             values[name] = _day(name, values[name])
@@ -220,13 +221,19 @@ def _thing(row: dict[str, Any], datum: str) -> Thing:
         raise Invalid(str(error).rsplit("$.", 1)[-1].rstrip("`"), str(error)) from error
 
 
+def _degrees(name: str, value: Any) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    try:
+        return number_of(value)
+    except (BadCellError, AttributeError):
+        raise Invalid(name, "a number of degrees", value) from None
+
+
 def _day(name: str, value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     try:
-        moment = dt.datetime.fromisoformat(str(value))
-    except ValueError:
-        raise Invalid(name, "an ISO 8601 day or time", value) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=DISTRICT_TIME)
-    return microseconds(moment)
+        return moment_of(str(value))
+    except BadCellError as error:
+        raise Invalid(name, str(error), value) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,16 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from xinji.model.things import RESERVED_THING_IDS, THING_ID, Area, AreaLevel, Kind, Property, Thing
+from xinji.model.things import (
+    RESERVED_THING_IDS,
+    THING_ID,
+    Area,
+    AreaLevel,
+    Attribute,
+    Kind,
+    Property,
+    Thing,
+)
 from xinji.model.title import Title
 from xinji.store.database import Database
 from xinji.store.places import Places, cell_of
@@ -26,8 +36,12 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-_TIMES = (-62_135_596_800_000_000, 253_402_300_799_999_999)
-"""Unix microseconds of the years 1 to 9999."""
+_TIMES = (-4_417_977_600_000_000, 7_258_118_400_000_000)
+"""Unix microseconds of the years 1830 to 2199: nothing of a district is older, or planned later."""
+
+LONGEST_ATTRIBUTE = 1_000_000
+LONGEST_OWNER = 200
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 class Invalid(ValueError):
@@ -120,6 +134,11 @@ class Registry:
             raise Invalid("latitude", "degrees from -90 to 90", thing.latitude)
         if not thing.name or len(thing.name) > 200:
             raise Invalid("name", "1 to 200 characters", thing.name[:40])
+        if len(thing.owner) > LONGEST_OWNER:
+            raise Invalid("owner", f"at most {LONGEST_OWNER} characters", thing.owner[:40])
+        for name in ("name", "owner"):
+            if _CONTROLS.search(getattr(thing, name)):
+                raise Invalid(name, "no control characters", repr(getattr(thing, name))[:80])
         if thing.area and thing.area not in self.areas:
             raise Invalid("area", "unknown code", thing.area)
         if thing.source not in ("measured", "replayed", "simulated"):
@@ -127,7 +146,10 @@ class Registry:
         for name in ("in_service_since", "retired_at"):
             at = getattr(thing, name)
             if at is not None and not _TIMES[0] <= at <= _TIMES[1]:
-                raise Invalid(name, "a time of the years 1 to 9999", str(at))
+                raise Invalid(name, "a time of the years 1830 to 2199", str(at))
+        since, until = thing.in_service_since, thing.retired_at
+        if since is not None and until is not None and until < since:
+            raise Invalid("retired_at", "not before in_service_since", str(until))
         known = {attribute.name: attribute for attribute in kind.attributes}
         for name, value in thing.attributes.items():
             attribute = known.get(name)
@@ -137,6 +159,8 @@ class Registry:
                 raise Invalid(f"attributes.{name}", f"a {attribute.type}", value)
             if attribute.choices and value not in attribute.choices:
                 raise Invalid(f"attributes.{name}", f"one of {', '.join(attribute.choices)}", value)
+            if rule := _broken(attribute, value):
+                raise Invalid(f"attributes.{name}", rule, value)
         for attribute in kind.attributes:
             if attribute.required and attribute.name not in thing.attributes:
                 raise Invalid(f"attributes.{attribute.name}", "required")
@@ -202,6 +226,22 @@ def _is_a(type_: str, value: Any) -> bool:
     if isinstance(value, float) and not math.isfinite(value):
         return False
     return isinstance(value, _TYPES[type_])
+
+
+def _broken(attribute: Attribute, value: Any) -> str:
+    """The limit that a value of the right type breaks, empty for none."""
+    if isinstance(value, str):
+        if len(value) > LONGEST_ATTRIBUTE:
+            return f"at most {LONGEST_ATTRIBUTE:,} characters"
+        return "no control characters" if _CONTROLS.search(value) else ""
+    if isinstance(value, bool):
+        return ""
+    low, high = attribute.minimum, attribute.maximum
+    if (low is None or value >= low) and (high is None or value <= high):
+        return ""
+    if high is None:
+        return f"at least {low:g}"
+    return f"at most {high:g}" if low is None else f"from {low:g} to {high:g}"
 
 
 def in_box(west: float, south: float, east: float, north: float, dialect: str) -> Any:

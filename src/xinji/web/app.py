@@ -11,7 +11,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from xinji.api.call import Call, Endpoint, Problem, Routes, Site, starlette_route
+from xinji.api.call import Call, Endpoint, Problem, Routes, Site, failed, starlette_route
 from xinji.web.changes import Changes
 from xinji.web.openapi import document
 from xinji.web.routes import (
@@ -111,7 +111,9 @@ def application(site: Site) -> tuple[Starlette, Changes]:
     ]
     routes += [starlette_route(endpoint, site) for endpoint in endpoints]
     routes += [Route("/{path:path}", page, methods=["GET"])]
-    app: Any = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _wrong_method})
+    app: Any = Starlette(
+        routes=routes, exception_handlers={404: _not_found, 405: _wrong_method, Exception: _failed}
+    )
     app.add_middleware(SecurityHeaders)
     return app, changes
 
@@ -149,3 +151,8 @@ async def _not_found(request: Request, _error: Exception) -> Response:
 
 async def _wrong_method(request: Request, _error: Exception) -> Response:
     return Problem(405, "Method not allowed", request.method).response()
+
+
+async def _failed(request: Request, _error: Exception) -> Response:
+    """Of what is no endpoint of ours: observations, streams, files of the page."""
+    return failed(f"{request.method} {request.url.path[:100]}")

@@ -1,13 +1,21 @@
-"""The OpenAPI 3.1 document, from the endpoints themselves."""
+"""The OpenAPI 3.1 document, from the endpoints themselves.
+
+The shape of a JSON body is the one that the handler asks of `call.json`.
+"""
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
+import textwrap
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from xinji import __version__
-from xinji.api.call import Endpoint
+from xinji.api.call import Endpoint, Handler
 
 _PROBLEM = {
     "description": "Problem (RFC 9457)",
@@ -17,9 +25,16 @@ _PROBLEM = {
 
 def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     """The document as JSON-like data."""
+    endpoints = list(endpoints)
+    shapes = {each: shape for each in endpoints if (shape := _shape_of(each.handler)) is not None}
+    schemas, components = msgspec.json.schema_components(
+        shapes.values(), ref_template="#/components/schemas/{name}"
+    )
+    bodies = dict(zip(shapes, schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+        operation = _operation(endpoint, bodies.get(endpoint, {}))
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = operation
     paths["/api/observations"] = {"post": _OBSERVATIONS}
     return {
         "openapi": "3.1.0",
@@ -31,7 +46,8 @@ def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
                 "session": {"type": "apiKey", "in": "cookie", "name": "xinji_session"},
                 "device": {"type": "http", "scheme": "basic"},
             },
-            "schemas": {
+            "schemas": components
+            | {
                 "Problem": {
                     "type": "object",
                     "properties": {
@@ -89,11 +105,38 @@ _OBSERVATIONS = {
 }
 
 
-def _operation(endpoint: Endpoint) -> dict[str, Any]:
+_TEXT: dict[str, Any] = {"type": "string", "maxLength": 500}
+_FLAG: dict[str, Any] = {"type": "string", "enum": ["true", "false"]}
+_NUMBER: dict[str, Any] = {"type": "number"}
+_PARAMETERS: dict[str, dict[str, Any]] = {
+    "limit": {"type": "integer", "minimum": 1},
+    "page": {"type": "integer", "minimum": 1},
+    "page_size": {"type": "integer", "minimum": 1},
+    "year": {"type": "integer", "minimum": 1970, "maximum": 2999},
+    "from": {"type": "string", "format": "date-time"},
+    "to": {"type": "string", "format": "date-time"},
+    "as_of": {"type": "string", "format": "date"},
+    "longitude": _NUMBER | {"minimum": -180, "maximum": 180},
+    "latitude": _NUMBER | {"minimum": -90, "maximum": 90},
+    "datum": {"type": "string", "enum": ["wgs84", "gcj02", "bd09"]},
+    **dict.fromkeys(("dry_run", "open", "overdue", "enabled", "brief", "swapped"), _FLAG),
+}
+
+_BODIES = {
+    "form": ("application/x-www-form-urlencoded", {"type": "object"}),
+    "table": ("application/octet-stream", {"type": "string", "format": "binary"}),
+    "file": ("application/octet-stream", {"type": "string", "format": "binary"}),
+}
+
+
+def _operation(endpoint: Endpoint, body: dict[str, Any]) -> dict[str, Any]:
     parameters = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
         for name in re.findall(r"\{(\w+)\}", endpoint.path)
-    ] + [{"name": name, "in": "query", "schema": {"type": "string"}} for name in endpoint.query]
+    ] + [
+        {"name": name, "in": "query", "schema": _PARAMETERS.get(name, _TEXT)}
+        for name in endpoint.query
+    ]
     operation: dict[str, Any] = {
         "summary": endpoint.summary,
         "operationId": endpoint.handler.__name__,
@@ -101,6 +144,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "responses": {
             "200": {"description": "OK", "content": {"application/json": {"schema": {}}}},
             "4XX": _PROBLEM,
+            "503": _PROBLEM,
         },
     }
     if endpoint.role is not None:
@@ -108,5 +152,23 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         operation["x-role"] = endpoint.role.value
         operation["x-reach"] = endpoint.reach.value
     if endpoint.body:
-        operation["requestBody"] = {"content": {"application/json": {"schema": {}}}}
+        media, schema = _BODIES.get(endpoint.body, ("application/json", body))
+        operation["requestBody"] = {"content": {media: {"schema": schema}}}
     return operation
+
+
+def _shape_of(handler: Handler) -> Any:
+    """What a handler decodes its body as, or None."""
+    handler = inspect.unwrap(handler)
+    tree = ast.parse(textwrap.dedent(inspect.getsource(handler)))
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "json"
+            and ast.unparse(node.func.value) == "call"
+            and node.args
+        ):
+            # the name of a type in the handler's own module: our source, no input
+            return eval(ast.unparse(node.args[0]), handler.__globals__)  # noqa: S307
+    return None

@@ -307,7 +307,7 @@ def test_imports_name_bad_rows_and_keep_the_good_ones(bare: Town) -> None:
     assert len(exported.splitlines()) == 15
     for content, path in ((b"\x00\x01", "sites"), (b"not json", "buildings")):
         answer = bare.request("POST", f"/api/coverage/{path}", content=content)
-        assert (answer.status_code, answer.json()["field"]) == (422, "body")
+        assert (answer.status_code, answer.json()["field"]) == (422, "file")
     outside = json.loads(buildings_geojson(town_buildings()))
     for point in outside["features"][0]["geometry"]["coordinates"][0]:
         point[0] += 3

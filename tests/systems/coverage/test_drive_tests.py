@@ -209,7 +209,7 @@ def test_bad_logs_are_told(town: Town) -> None:
     assert town.request("POST", path, "operator", content=log()).json()["field"] == "operator"
     query = {"operator": "mobile"}
     answer = town.request("POST", path, "operator", params=query, content=b"a,b\n1,2\n")
-    assert (answer.status_code, answer.json()["field"]) == (422, "body")
+    assert (answer.status_code, answer.json()["field"]) == (422, "file")
     lines = [line.split(",") for line in log().decode().splitlines()]
     swapped = "\n".join(
         ",".join([*line[:2], line[3], line[2], *line[4:]]) if at else ",".join(line)

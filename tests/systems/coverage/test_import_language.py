@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 import xinji.systems.network.coverage.inputs as inputs
+from xinji.store import reading_process, tables
+from xinji.store.tables.table import CONTROL, UNEVEN
+from xinji.store.tables.workbook import FAULT, NO_VALUE, TOO_LONG
 from xinji.systems.network.coverage.inputs import site_columns
 
 ROOT = Path(__file__).parents[3]
@@ -34,6 +37,7 @@ def texts(node: ast.expr, names: dict[str, list[ast.expr]]) -> list[str]:
 def rules() -> set[str]:
     """The rules in the sources of the readers."""
     found = {rule for *_, rule in site_columns.LIMITS.values()}
+    found |= {UNEVEN, CONTROL, NO_VALUE, TOO_LONG, FAULT}
     for file in Path(inputs.__path__[0]).glob("*.py"):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         names: dict[str, list[ast.expr]] = {}
@@ -56,8 +60,10 @@ def rules() -> set[str]:
 def raised() -> set[str]:
     """What is said of a file as a whole: notes, and why it cannot be read."""
     found = set()
-    for file in Path(inputs.__path__[0]).glob("*.py"):
-        if file.name == "terrain.py":  # no file of the page's
+    readers = [*Path(inputs.__path__[0]).glob("*.py"), *Path(tables.__path__[0]).glob("*.py")]
+    for file in (*readers, Path(reading_process.__file__)):
+        # no file of the page's
+        if file.name in ("terrain.py", "points.py"):
             continue
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call) or not node.args:

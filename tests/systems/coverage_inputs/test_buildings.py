@@ -10,11 +10,11 @@ import pytest
 import shapely
 
 from xinji.methods.geodesy import wgs84_to_gcj02
+from xinji.store.tables.table import UnreadableError
 from xinji.systems.network.coverage.inputs import footprint_files
 from xinji.systems.network.coverage.inputs.building_import import import_buildings
 from xinji.systems.network.coverage.inputs.buildings import buildings_geojson
 from xinji.systems.network.coverage.inputs.projections import SYSTEMS, code_of_text, to_degrees
-from xinji.systems.network.coverage.inputs.report import UnreadableError
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "shanghai_buildings"
 

@@ -7,9 +7,9 @@ import pytest
 import shapely
 
 from xinji.methods.geodesy import wgs84_to_gcj02
+from xinji.store.tables.table import UnreadableError
 from xinji.systems.network.coverage.inputs import drive_tests
 from xinji.systems.network.coverage.inputs.drive_tests import Column, import_drive_tests
-from xinji.systems.network.coverage.inputs.report import UnreadableError
 from xinji.systems.network.coverage.inputs.road_places import (
     map_to_roads,
     road_blocks,
@@ -216,6 +216,16 @@ def test_a_real_drive_test_gives_the_figures_that_pandas_gives():
     plain = table[used].copy()
     for name in ("RSRP", "RSRQ", "SNR"):
         plain[name] = plain[name].where(plain[name] > -200)
+    # what 3G and 2G phones call their level is no RSRP
+    other = ~plain.NetworkMode.isin(["5G", "LTE"])
+    assert (
+        found.report.doubt_counts[
+            "rsrp_dbm: a level of NR or LTE; of 2G or 3G it is no RSRP; taken for missing"
+        ]
+        == int(other.sum())
+        == 9_482
+    )
+    plain.loc[other, ["RSRP", "RSRQ", "SNR"]] = np.nan
     assert found.missing == {
         "rsrp_dbm": int(table.RSRP.le(-200).sum()),
         "rsrq_db": int(table.RSRQ.isna().sum() + table.RSRQ.le(-200).sum()),
@@ -245,3 +255,23 @@ def test_a_real_drive_test_gives_the_figures_that_pandas_gives():
 def test_a_gzipped_log_reads_like_the_plain_one():
     plain, packed = (import_drive_tests(b) for b in (log(row()), gzip.compress(log(row()))))
     assert plain.tests.rsrp_dbm.tolist() == packed.tests.rsrp_dbm.tolist()
+
+
+def test_a_tab_separated_log_with_two_operator_and_mode_columns_is_read():
+    head = HEAD.replace("Operatorname,", "Operatorname,Operator,").replace(
+        "NetworkMode", "NetworkTech,NetworkMode"
+    )
+    cells = row().replace("CMCC,", "CMCC,46000,").replace("5G,", "5G,NR NSA,")
+    body = log(cells, head=head).replace(b",", b"\t")
+    tests = import_drive_tests(body).tests
+    assert (tests.operator[0], tests.mode[0], tests.rsrp_dbm[0]) == ("CMCC", "NR NSA", -90.0)
+
+
+def test_a_level_of_3g_is_no_rsrp_and_is_not_compared_with_a_map_of_5g():
+    strong = row(1, rsrp="-24").replace("5G", "HSPA+")
+    found = import_drive_tests(log(row(0), strong, row(2).replace("5G", "LTE")))
+    tests = found.tests
+    assert tests.technology.tolist() == ["nr", "3g", "lte"]
+    assert np.isnan(tests.rsrp_dbm).tolist() == [False, True, False]
+    assert tests.of_one_technology.tolist() == [True, False, False]
+    assert [(d.row, d.value) for d in found.report.doubts] == [(3, -24.0)]

@@ -2,13 +2,15 @@
 
 import json
 import random
+import struct
 
 import numpy as np
 import pytest
 
+from xinji.store.tables.table import UnreadableError
 from xinji.systems.network.coverage.inputs.building_import import import_buildings
 from xinji.systems.network.coverage.inputs.drive_tests import import_drive_tests
-from xinji.systems.network.coverage.inputs.report import UnreadableError
+from xinji.systems.network.coverage.inputs.shapefile import _records
 from xinji.systems.network.coverage.inputs.sites import import_sites
 
 CELLS = ["", "-", "121.4", "31.21", "1e308", "-1e308", "nan", "inf", "1e-300", "９", "x", "0",
@@ -87,3 +89,11 @@ def test_damaged_footprints(district, seed):
     for cut in (10, 1000, len(body) - 1):
         with pytest.raises(UnreadableError):
             import_buildings(body[:cut])
+
+
+def test_attribute_rows_of_no_width_are_no_bomb():
+    # 33 bytes of .dbf that announce four thousand million rows
+    head = struct.pack("<BBBBIHH", 3, 0, 0, 0, 0xFFFF_FFFF, 33, 0).ljust(32, b"\0") + b"\r"
+    for shapes in (3, 0xFFFF_FFFF):
+        with pytest.raises(ValueError, match=r"attribute rows|no width"):
+            _records(head, "", shapes)

@@ -10,13 +10,14 @@ import pytest
 import shapely
 
 from xinji.methods.geodesy import gcj02_to_bd09, wgs84_to_gcj02
-from xinji.systems.network.coverage.inputs import sites, tables
+from xinji.store.tables import table
+from xinji.store.tables.table import UnreadableError
+from xinji.systems.network.coverage.inputs import sites
 from xinji.systems.network.coverage.inputs.carriers import (
     arfcn_to_ghz,
     eirp_per_element,
     resource_elements,
 )
-from xinji.systems.network.coverage.inputs.report import UnreadableError
 from xinji.systems.network.coverage.inputs.sites import import_sites, sites_csv
 
 HEAD = "基站编号,基站名称,运营商,类型,经度,纬度,挂高（米）,方位角（°）,机械下倾角,电子下倾角,发射功率(W),天线增益(dBi),带宽(MHz),频点,PCI,入网日期"  # noqa: E501
@@ -179,8 +180,9 @@ def test_a_site_scattered_over_the_district_is_doubted(district):
     ("body", "message"),
     [
         (b"", "no head line"),
-        (b"\x00\x01\x02", "neither UTF-8"),
-        (b"PK\x03\x04 broken", "not a CSV or XLSX table"),
+        (b"\x00\x01\x02", "control characters in the head line"),
+        (b"\xff\xff,a\n", "neither UTF-8"),
+        (b"PK\x03\x04 broken", "not an XLSX table"),
         (ledger(GOOD, head=HEAD.replace("挂高（米）", "层数")), "column missing: height_m"),
         (ledger(GOOD, head=HEAD.replace("(W)", "")), r"the unit, \(W\) or \(dBm\)"),
         (ledger(GOOD, head=HEAD.replace("基站名称", "经度")), "two columns for longitude"),
@@ -196,7 +198,7 @@ def test_the_caps_are_named(monkeypatch):
     monkeypatch.setattr(sites, "MAXIMUM_SECTORS", 2)
     with pytest.raises(UnreadableError, match=r"more than 2 rows.*MAXIMUM_SECTORS"):
         import_sites(ledger(GOOD, GOOD, GOOD))
-    monkeypatch.setattr(tables, "LARGEST_BYTES", 10)
+    monkeypatch.setattr(table, "LARGEST_BYTES", 10)
     with pytest.raises(UnreadableError, match=r"the cap is 10 \(LARGEST_BYTES\)"):
         import_sites(ledger(GOOD))
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from xinji.systems.network.coverage.inputs.report import UnreadableError
+from xinji.store.tables.table import UnreadableError
 from xinji.systems.network.coverage.inputs.terrain import read_terrain
 
 GRID = b"""ncols 3

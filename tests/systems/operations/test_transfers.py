@@ -16,7 +16,8 @@ from xinji.methods.geodesy import wgs84_to_gcj02
 from xinji.store.settings import write_setting
 from xinji.store.work_schema import reports
 from xinji.systems.platforms.operations.new_report import ReportError
-from xinji.systems.platforms.operations.transfers import MOST_ROWS, time_of
+from xinji.systems.platforms.operations.transfers import time_of
+from xinji.systems.platforms.operations.work_orders import MOST_ROWS
 
 HEAD = [
     "工单编号",
@@ -67,7 +68,7 @@ def other(**changes: str) -> list[str]:
     return [changes.get(name, value) for name, value in zip(HEAD, GOOD, strict=True)]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
 def test_a_row_comes_in_whole(street: Street, encoding: str) -> None:
     body = table(GOOD).encode(encoding)
     dry = send(street, body, dry_run="true")
@@ -180,8 +181,9 @@ def test_five_percent_bad_rows_lose_nothing(street: Street) -> None:
 
 BROKEN: list[tuple[bytes, int, str]] = [
     (b"", 0, "file"),
-    (b"\xff\xfe\x00\x01" * 9, 0, "file"),
-    (table(GOOD).encode("utf-16"), 0, "file"),
+    (b"\xff\xfe\x00\x01" * 9, 1, "external_id"),
+    (b"\x00\x01" * 9, 0, "file"),
+    (table(GOOD).encode("utf-16") + b"x", 0, "file"),
     (table(GOOD, head=["甲", *HEAD[1:]]).encode(), 1, "external_id"),
     (table(["1", "x"], head=["工单编号", "备注"]).encode(), 1, "text"),
     (b'{"rows": 3}', 0, "file"),

@@ -152,6 +152,7 @@ export interface Thing {
   last_seen: string | null
   open_events: number
   open_cases: number
+  retired_at: string | null
 }
 
 export interface Latest {

@@ -12,20 +12,25 @@ from xinji.access.identity import Role
 from xinji.access.jurisdiction import Reach
 from xinji.access.scope import contains, within
 from xinji.api.call import Call, Problem, Routes, iso, json_response
-from xinji.api.listing import export, listing
+from xinji.api.listing import LARGEST_EXPORT, export, listing
+from xinji.api.uploads import readable, upload, uploaded_table
 from xinji.loop.house import House
 from xinji.methods.geodesy import DATUMS
 from xinji.model.observations import Quality, Source
-from xinji.store.imports import ImportReport, UnreadableError, import_things
+from xinji.store.imports import MAXIMUM_ROWS, ImportReport, import_things
 from xinji.store.observations import columns_of
 from xinji.store.places import cell_of
 from xinji.store.registry import in_box
 from xinji.store.schema import cases, events, things
+from xinji.store.tables.points import Point
+from xinji.store.tables.table import Table
 
 routes = Routes()
 
 STEPS = {"raw": 0, "1m": 60, "5m": 300, "15m": 900, "1h": 3_600, "6h": 21_600, "1d": 86_400}
 DAY_US = 86_400_000_000
+LARGEST_AGGREGATE = 500_000
+"""Rows that an aggregate may have; 90 days of a district's streets by minute are asked in parts."""
 STATES = ("good", "alarm", "silent", "no data")
 
 
@@ -105,6 +110,7 @@ def items_of(call: Call, rows: Sequence[Any]) -> list[dict[str, Any]]:
                 "open_events": open_events.get(row.id, 0),
                 "open_cases": open_cases.get(row.id, 0),
                 "in_service_since": iso(row.in_service_since),
+                "retired_at": iso(row.retired_at),
             }
         )
     return items
@@ -117,7 +123,7 @@ def things_list(call: Call) -> Any:
     if call.text("format") != "geojson":
         return listing(call, query, [things.c.id], lambda rows: items_of(call, rows), name="things")
     with call.house.database.reading() as connection:
-        rows = connection.execute(query.order_by(things.c.id)).all()
+        rows = connection.execute(query.order_by(things.c.id).limit(LARGEST_EXPORT)).all()
     features = [
         {
             "type": "Feature",
@@ -277,6 +283,10 @@ def aggregates(call: Call) -> Any:
         }
     else:
         raise Problem(400, "Bad parameter", field="by", rule="subdistrict, kind or h3")
+    points = ((end - start) // (STEPS[step] * 1_000_000) + 1) * len(set(groups.values()))
+    if points > LARGEST_AGGREGATE:
+        rule = f"at most {LARGEST_AGGREGATE:,} groups by step: a shorter time or a longer step"
+        raise Problem(400, "Bad parameter", field="from", rule=rule)
     table = call.house.store.aggregate(groups, start, end, STEPS[step])
     if (form := call.text("format", "json")) != "json":
         return export(table, form, f"{call.text('kind')}-{call.text('property')}")
@@ -287,26 +297,25 @@ def aggregates(call: Call) -> Any:
 
 @routes.post("/api/things/import", role=Role.ADMINISTRATOR, query="dry_run datum", reach=Reach.AREA)
 def things_import(call: Call) -> ImportReport:
-    """Register things from CSV or GeoJSON; a dry run reports and changes nothing."""
+    """Register things from CSV, TSV, XLSX or GeoJSON; a dry run reports and changes nothing."""
     datum = call.text("datum", "wgs84")
     if datum not in DATUMS:
         raise Problem(400, "Bad parameter", field="datum", rule=", ".join(DATUMS))
     media = call.request.headers.get("content-type", "").split(";")[0]
-    form = "geojson" if "json" in media else "csv"
     dry_run = call.flag("dry_run") is not False
-    try:
+    with readable():
+        found: Table | list[Point]
+        if "json" in media:
+            most = {"most": MAXIMUM_ROWS}
+            found = upload("xinji.store.tables.points:read_points", call.body, list[Point], most)
+        else:
+            found = uploaded_table(call.body, MAXIMUM_ROWS)
+        if dry_run:
+            return import_things(call.house.registry, found, datum=datum, area=call.person.area)
         with call.house.database.writing():
             report = import_things(
-                call.house.registry,
-                call.body,
-                form=form,
-                datum=datum,
-                dry_run=dry_run,
-                area=call.person.area,
+                call.house.registry, found, datum=datum, dry_run=False, area=call.person.area
             )
-            if not dry_run:
-                detail = {"created": report.created, "updated": report.updated}
-                call.house.audit.record(call.person.name, "things.import", "things", detail)
-    except UnreadableError as error:
-        raise Problem(422, "File cannot be read", str(error)) from error
+            detail = {"created": report.created, "updated": report.updated}
+            call.house.audit.record(call.person.name, "things.import", "things", detail)
     return report

@@ -21,6 +21,7 @@ from xinji.store.schema import case_steps, cases, events
 routes = Routes()
 
 NO_TITLE = Title("", "")
+LARGEST_EVIDENCE = 65_536
 
 _CASE: sa.BindParameter[str] = sa.bindparam("case")
 STEPS_OF_CASE = (
@@ -253,6 +254,9 @@ def case_act(call: Call) -> dict[str, Any]:
     ):
         if value and len(value) > longest:
             raise Problem(422, "Bad body", field=name, rule=f"at most {longest} characters")
+    for name, facts in (("evidence", given.evidence), ("set", given.set)):
+        if facts and len(msgspec.json.encode(facts)) > LARGEST_EVIDENCE:
+            raise Problem(422, "Bad body", field=name, rule=f"at most {LARGEST_EVIDENCE:,} bytes")
     try:
         row = call.house.database.together(
             lambda: call.house.cases.act(

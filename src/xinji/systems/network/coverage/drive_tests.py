@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import io
-from dataclasses import fields
 from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import sqlalchemy as sa
 
 from xinji.store.database import Database
 from xinji.store.network_schema import drive_tests as table
+from xinji.systems.network.coverage.inputs.apart import packed, unpacked
 from xinji.systems.network.coverage.inputs.drive_tests import DriveTests, ImportedDriveTests
 from xinji.systems.network.coverage.links import Links, links_of
 from xinji.systems.network.coverage.prediction import Prediction
@@ -44,27 +42,13 @@ class DriveTest(msgspec.Struct, frozen=True):
 
 
 def encoded(tests: DriveTests) -> bytes:
-    """The columns as an Arrow IPC stream, compressed."""
-    arrays = {each.name: pa.array(getattr(tests, each.name)) for each in fields(tests)}
-    batch = pa.table(arrays)
-    sink = io.BytesIO()
-    options = pa.ipc.IpcWriteOptions(compression="zstd")
-    with pa.ipc.new_stream(sink, batch.schema, options=options) as writer:
-        writer.write_table(batch)
-    return sink.getvalue()
+    """The columns as they are stored."""
+    return packed(tests)
 
 
 def decoded(content: bytes) -> DriveTests:
     """The columns of `encoded`."""
-    found = pa.ipc.open_stream(content).read_all()
-    columns: dict[str, Any] = {}
-    for each in fields(DriveTests):
-        values = found.column(each.name)
-        if pa.types.is_string(values.type) or pa.types.is_null(values.type):
-            columns[each.name] = np.array([*values.to_pylist(), None], object)[:-1]
-        else:
-            columns[each.name] = values.to_numpy()
-    return DriveTests(**columns)
+    return unpacked(DriveTests, content)
 
 
 def put(
@@ -149,7 +133,7 @@ def sector_residuals(
     """
     links = links_of(prediction, tests.cell, tests.longitude, tests.latitude)
     residual = tests.rsrp_dbm - links.rsrp_dbm
-    known = np.flatnonzero((links.row >= 0) & np.isfinite(residual))
+    known = np.flatnonzero((links.row >= 0) & np.isfinite(residual) & tests.of_one_technology)
     order = known[np.argsort(links.row[known], kind="stable")]
     rows, starts = np.unique(links.row[order], return_index=True)
     found = {}

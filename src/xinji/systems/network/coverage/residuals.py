@@ -107,7 +107,7 @@ def _on_map(prediction: Prediction, tests: Sequence[tuple[str, DriveTests]]) -> 
     for name, each in tests:
         x, y = prediction.scene.plane.metres(each.longitude, each.latitude)
         residual = each.rsrp_dbm - at_places(prediction, each.longitude, each.latitude)
-        known = np.isfinite(residual)
+        known = np.isfinite(residual) & each.of_one_technology
         places.append(np.column_stack([x, y])[known])
         residuals.append(residual[known])
         runs += [f"{name}:{run}" for run in each.run[known]]

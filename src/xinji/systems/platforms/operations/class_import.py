@@ -1,4 +1,4 @@
-"""A city's own table of classes and filing conditions, from CSV or XLSX.
+"""A city's own table of classes and filing conditions, from CSV, TSV or XLSX.
 
 Columns, in Chinese or English (`_COLUMNS`): 代码 大类 小类 立案条件 处置时限 时限类型 结案条件
 处置单位, and 技能 检测 程度 标准. One row is one condition. Every fault names its row, its field
@@ -7,19 +7,16 @@ and its rule; a class with a fault is not imported, the others are.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-import zipfile
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
 
 from xinji.loop.calendars import CALENDARS
 from xinji.model.title import Title
+from xinji.store.tables.cells import BadCellError, number_of
+from xinji.store.tables.columns import plain_fields, records
+from xinji.store.tables.table import Table, UnreadableError
 from xinji.systems.platforms.operations.class_table import (
     FAMILIES,
     ClassTable,
@@ -38,7 +35,13 @@ _COLUMNS = {
     "处置单位": "department", "技能": "skill", "检测": "problem", "程度": "severity",
     "标准": "standard", "title_zh": "title", "big_zh": "big", "condition_zh": "condition",
     "closing_zh": "closing",
-}  # fmt: skip
+} | {name: name for name in (
+    "code", "big", "title", "condition", "amount", "calendar", "closing", "department", "skill",
+    "problem", "severity", "standard", "big_en", "title_en", "condition_en", "closing_en",
+)}  # fmt: skip
+_OF_CLASS = ("big", "title", "department", "skill", "problem", "severity", "standard", "big_en",
+             "title_en")  # fmt: skip
+"""Fields that are the same in every row of a class."""
 _CALENDARS = {
     "紧急工作时": "emergency-hours",
     "工作时": "work-hours",
@@ -63,31 +66,37 @@ class Imported(msgspec.Struct):
     errors: list[RowError]
 
 
-def import_classes(data: bytes, table: ClassTable) -> Imported:
-    """Read a table. Nothing is stored; a file that is no table is one error in row 0."""
-    try:
-        rows = list(_rows(data))
-    except (
-        ValueError, KeyError, zipfile.BadZipFile, InvalidFileException, csv.Error, OSError,
-    ) as error:  # fmt: skip
-        rule = f"a CSV (UTF-8, GB 18030) or XLSX table: {error}"
-        return Imported([], [RowError(0, "file", rule)])
-    if not rows:
-        return Imported([], [RowError(0, "file", "a head line and at least one row")])
-    absent = [name for name in _NEEDED if name not in rows[0][1]]
+def import_classes(found: Table, table: ClassTable) -> Imported:
+    """Judge a table of rows. Nothing is stored; a missing column is an error in row 1.
+
+    Raises UnreadableError: two columns of one field.
+    """
+    if not found.rows:
+        raise UnreadableError("a head line and at least one row")
+    fields = plain_fields(found.head, _COLUMNS)
+    absent = [name for name in _NEEDED if name not in fields]
     if absent:
         return Imported([], [RowError(1, name, "a column that is needed") for name in absent])
     errors: list[RowError] = []
-    found: dict[str, UrbanClass] = {}
+    classes: dict[str, UrbanClass] = {}
+    first: dict[str, tuple[int, dict[str, str]]] = {}
     broken: set[str] = set()
-    for number, row in rows:
-        faults = _fault(row, table)
+    for number, row, fault in records(found, fields):
+        faults = [(fault.field, fault.rule)] if fault else _fault(row, table)
+        if not faults:
+            row["department"] = _department(row["department"], table) or ""
+        above, known = first.setdefault(row.get("code", ""), (number, row))
+        faults += [
+            (name, f"the same in all rows of a class; row {above} has another")
+            for name in _OF_CLASS
+            if not faults and row.get(name) != known.get(name)
+        ]
         if faults:
-            broken.add(row["code"])
+            broken.add(row.get("code", ""))
             errors += [RowError(number, field, rule) for field, rule in faults]
             continue
-        _add(found, row | {"department": _department(row["department"], table)})
-    whole = [known for code, known in found.items() if code not in broken]
+        _add(classes, row)
+    whole = [known for code, known in classes.items() if code not in broken]
     return Imported(whole, errors[:MOST_ERRORS])
 
 
@@ -119,39 +128,6 @@ def check_class(known: UrbanClass, table: ClassTable) -> list[tuple[str, str]]:
     return faults
 
 
-def _rows(data: bytes) -> Iterator[tuple[int, dict[str, str]]]:
-    for number, row in enumerate(_cells(data), 1):
-        if number == 1:
-            head = [_COLUMNS.get(cell.strip(), cell.strip()) for cell in row]
-            continue
-        if number > LARGEST_ROWS:
-            raise ValueError(f"more than {LARGEST_ROWS} rows")
-        if any(cell.strip() for cell in row):
-            yield (
-                number,
-                {name: (row[at].strip() if at < len(row) else "") for at, name in enumerate(head)},
-            )
-
-
-def _cells(data: bytes) -> Iterator[list[str]]:
-    if data[:2] == b"PK":
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(member.file_size for member in archive.infolist()) > 256 * 1024 * 1024:
-                raise ValueError("unpacks to more than 256 MiB")
-        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-        try:
-            for row in book.worksheets[0].iter_rows(values_only=True):
-                yield ["" if cell is None else str(cell) for cell in row]
-        finally:
-            book.close()
-        return
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("gb18030")
-    yield from csv.reader(io.StringIO(text, newline=""))
-
-
 def _fault(row: dict[str, str], table: ClassTable) -> list[tuple[str, str]]:
     faults = [(name, "not empty") for name in _NEEDED if not row[name]]
     if row["code"] and not CODE.fullmatch(row["code"]):
@@ -159,9 +135,9 @@ def _fault(row: dict[str, str], table: ClassTable) -> list[tuple[str, str]]:
     if row["calendar"] and _CALENDARS.get(row["calendar"], row["calendar"]) not in CALENDARS:
         faults.append(("calendar", f"one of {', '.join((*_CALENDARS, *CALENDARS))}"))
     try:
-        if row["amount"] and not 0 < float(row["amount"]) <= 366:
-            raise ValueError
-    except ValueError:
+        if row["amount"] and not 0 < number_of(row["amount"]) <= 366:
+            raise BadCellError
+    except BadCellError:
         faults.append(("amount", "a number above 0, at most 366"))
     if row["department"] and _department(row["department"], table) is None:
         faults.append(("department", "a code or a name of the departments' table"))
@@ -195,7 +171,7 @@ def _add(found: dict[str, UrbanClass], row: dict[str, Any]) -> None:
     condition = Condition(
         id=f"{code}.{len(known.conditions) + 1}",
         title=Title(row["condition"], row.get("condition_en") or row["condition"]),
-        amount=float(row["amount"]),
+        amount=number_of(row["amount"]),
         calendar=_CALENDARS.get(row["calendar"], row["calendar"]),
         closing=Title(row["closing"], row.get("closing_en") or row["closing"]),
         verified=known.verified,

@@ -61,23 +61,33 @@ class Truth(msgspec.Struct):
 
 
 def read_truth(lines: Iterable[bytes]) -> Truth:
-    """The truth of `street.jsonl`; a line that was cut short at the end is left out."""
+    """The truth of `street.jsonl`; a line that was cut short at the end is left out.
+
+    Raises ValueError: a line that is JSON but no record of such a file.
+    """
     truth = Truth({}, {})
-    for line in lines:
+    for number, line in enumerate(lines, 1):
         try:
             record = msgspec.json.decode(line)
         except msgspec.DecodeError:
             continue
-        match record.get("record"):
-            case "incident":
-                truth.incidents[record["id"]] = record
-            case "cleared" if record["incident"] in truth.incidents:
-                truth.incidents[record["incident"]]["end"] = record["at"]
-            case "report":
-                truth.reports[record["sender"], record["client_id"]] = record["incident"]
-            case "end":
-                truth.end = record["at"]
+        try:
+            _take(truth, record)
+        except (AttributeError, KeyError, TypeError):
+            raise ValueError(f"line {number}: a record of a truth file") from None
     return truth
+
+
+def _take(truth: Truth, record: Any) -> None:
+    match record.get("record"):
+        case "incident":
+            truth.incidents[record["id"]] = record
+        case "cleared" if record["incident"] in truth.incidents:
+            truth.incidents[record["incident"]]["end"] = record["at"]
+        case "report":
+            truth.reports[record["sender"], record["client_id"]] = record["incident"]
+        case "end":
+            truth.end = record["at"]
 
 
 def measure(

@@ -1,4 +1,4 @@
-"""Poles, boxes and mounts from CSV or XLSX: good rows are taken, bad ones are set apart and named.
+"""Poles, boxes and mounts from a table: good rows are taken, bad ones are set apart and named.
 
 An import states what stands there, so the checks of a mount do not refuse its rows: what is wrong
 is reported and becomes a conflict. A row is refused when it cannot be read or names nothing known.
@@ -11,7 +11,6 @@ import hashlib
 import io
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import msgspec
@@ -19,22 +18,24 @@ import msgspec
 from xinji.loop.house import House
 from xinji.methods.geodesy import to_wgs84
 from xinji.model.things import Thing
-from xinji.store.observations import microseconds
 from xinji.store.registry import Invalid
+from xinji.store.tables.cells import BadCellError, moment_of, number_of, whole_of
+from xinji.store.tables.columns import Fault, plain_fields, records
+from xinji.store.tables.formula_cells import harmless
+from xinji.store.tables.table import Table, UnreadableError
 from xinji.systems.terminals.poles.changes import NewMount, Refused, check_body, mount_of
 from xinji.systems.terminals.poles.checks import conflicts
 from xinji.systems.terminals.poles.kinds import BOX, POLE, POWER_BOX
 from xinji.systems.terminals.poles.ledger import Ledger, Mount
 from xinji.systems.terminals.poles.stored import add_mounts, known_clients
-from xinji.systems.terminals.poles.tables import UNEVEN, read_table
 from xinji.systems.terminals.poles.types import Types
 
 SENDER = "@file"
 """Whoever brings a file, the same row is the same mount; no account has such a name."""
 
+MOST_ROWS = 50_000
 LONGEST_CELL = 500
 MOST_ERRORS = 1_000
-DISTRICT_TIME = timezone(timedelta(hours=8))
 
 _POLE_COLUMNS = {
     "编号": "id", "杆号": "id", "类别": "kind", "名称": "name", "经度": "longitude",
@@ -50,6 +51,11 @@ _MOUNT_COLUMNS = {
     "需用系数": "diversity", "高度": "height_m", "挂高": "height_m", "方位角": "azimuth_deg",
     "设备箱": "box", "箱位": "bays", "电源箱": "power_box", "回路": "circuit", "安装日期": "since",
 }  # fmt: skip
+# headings of our own exports are the fields themselves
+_OWN = ("id", "kind", "name", "longitude", "latitude", "type", "height_m", "road", "status", "role",
+        "box", "owner", "since", "pole", "slot", "device", "serial", "thing", "interface",
+        "weight_kg", "wind_area_m2", "rated_w", "diversity", "azimuth_deg", "bays", "power_box",
+        "circuit", "client_id")  # fmt: skip
 _KINDS = {"综合杆": POLE, "综合设备箱": BOX, "综合电源箱": POWER_BOX, "": POLE}
 _STATUS = {"在用": "live", "规划": "planned", "": "live"}
 _ROLES = {"主杆": "main", "副杆": "sub"}
@@ -92,17 +98,18 @@ class _Bad(ValueError):
         self.field, self.rule = field, rule
 
 
-def import_poles(house: House, types: Types, data: bytes, *, datum: str, dry_run: bool) -> Report:
+def import_poles(house: House, types: Types, table: Table, *, datum: str, dry_run: bool) -> Report:
     """Register poles, equipment boxes and power boxes; in the caller's transaction.
 
-    Raises UnreadableError: no table, or a needed column is missing.
+    Raises UnreadableError: a needed column is missing, or two columns are of one field.
     """
-    head, rows = read_table(data, _POLE_COLUMNS, _POLE_NEEDED)
-    report, apart = Report(dry_run=dry_run), _Apart(head)
+    fields = _fields(table, _POLE_COLUMNS, _POLE_NEEDED)
+    report, apart = Report(dry_run=dry_run), _Apart(fields)
     found: dict[str, Thing] = {}
-    for number, row in rows:
+    for number, row, fault in records(table, fields):
         report.read += 1
         try:
+            _whole_row(fault)
             thing = house.registry.check(_thing(house, types, row, datum))
             if thing.id in found:
                 raise _Bad("id", "appears twice in the file")
@@ -123,20 +130,21 @@ def import_poles(house: House, types: Types, data: bytes, *, datum: str, dry_run
 
 
 def import_mounts(
-    house: House, ledger: Ledger, data: bytes, person: str, *, dry_run: bool
+    house: House, ledger: Ledger, table: Table, person: str, *, dry_run: bool
 ) -> Report:
     """Add what stands on poles; in the caller's transaction. The same row twice is one mount.
 
-    `ledger` is that of the open transaction. Raises UnreadableError: no table, or a needed column
-    is missing.
+    `ledger` is that of the open transaction. Raises UnreadableError: a needed column is missing, or
+    two columns are of one field.
     """
-    head, rows = read_table(data, _MOUNT_COLUMNS, _MOUNT_NEEDED)
-    report, apart = Report(dry_run=dry_run), _Apart(head)
+    fields = _fields(table, _MOUNT_COLUMNS, _MOUNT_NEEDED)
+    report, apart = Report(dry_run=dry_run), _Apart(fields)
     now = house.clock.now()
     found: dict[str, Mount] = {}
-    for number, row in rows:
+    for number, row, fault in records(table, fields):
         report.read += 1
         try:
+            _whole_row(fault)
             standing = ledger.by_id.get(row.get("id", ""))
             if standing is not None and standing.pole == row.get("pole"):
                 # a row of our own export that still stands
@@ -145,6 +153,8 @@ def import_mounts(
                 continue
             mount = _mount(row, ledger, person, now)
             check_body(house, ledger, mount, now)
+            if found.get(mount.client_id, mount) != mount:
+                raise _Bad("row", "the same device on the same pole stands above with other values")
         except (_Bad, Refused) as error:
             apart.add(report, number, row, error.field, error.rule)
             continue
@@ -171,6 +181,20 @@ def import_mounts(
 def _counted(ledger: Ledger) -> dict[str, int]:
     found = Counter(check.name for each in conflicts(ledger).values() for check in each)
     return dict(sorted(found.items()))
+
+
+def _fields(table: Table, names: Mapping[str, str], needed: tuple[str, ...]) -> list[str]:
+    """The field of each column; what is no field of ours keeps its heading."""
+    known = plain_fields(table.head, dict(names) | {name: name for name in _OWN})
+    absent = [name for name in needed if name not in known]
+    if absent:
+        raise UnreadableError(f"column missing: {', '.join(absent)}", row=1, field=absent[0])
+    return known
+
+
+def _whole_row(fault: Fault | None) -> None:
+    if fault is not None:
+        raise _Bad(fault.field, fault.rule)
 
 
 # -- rows ---------------------------------------------------------------------------------------
@@ -258,8 +282,6 @@ def _device(word: str, types: Types) -> str:
 
 
 def _filled(row: dict[str, str], needed: tuple[str, ...]) -> None:
-    if UNEVEN in row:
-        raise _Bad("row", row[UNEVEN])
     for name in needed:
         if not row.get(name):
             raise _Bad(name, "not empty")
@@ -270,9 +292,9 @@ def _filled(row: dict[str, str], needed: tuple[str, ...]) -> None:
 
 def _number(row: Mapping[str, str], name: str) -> float:
     try:
-        value = float(row[name])
-    except ValueError:
-        value = float("nan")
+        value = number_of(row[name])
+    except BadCellError as error:
+        raise _Bad(name, str(error)) from None
     if not abs(value) < 1e9:
         raise _Bad(name, "a number")
     return value
@@ -280,31 +302,28 @@ def _number(row: Mapping[str, str], name: str) -> float:
 
 def _whole(name: str, text: str) -> int:
     try:
-        value = float(text)
-    except ValueError:
-        value = 0.5
-    if not abs(value) < 1e9 or value != int(value):
+        value = whole_of(text)
+    except BadCellError as error:
+        raise _Bad(name, str(error)) from None
+    if not abs(value) < 1e9:
         raise _Bad(name, "a whole number")
-    return int(value)
+    return value
 
 
 def _day(name: str, text: str) -> int:
     try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=DISTRICT_TIME)
-        return microseconds(moment)
-    except (ValueError, OverflowError):
-        raise _Bad(name, "an ISO 8601 day or time") from None
+        return moment_of(text)
+    except BadCellError as error:
+        raise _Bad(name, str(error)) from None
 
 
 class _Apart:
-    """The refused rows as a CSV of their own."""
+    """The refused rows as a CSV of their own, by field, to be mended and brought again."""
 
-    def __init__(self, head: list[str]) -> None:
+    def __init__(self, fields: list[str]) -> None:
         self._sink = io.StringIO(newline="")
         self._writer = csv.writer(self._sink)
-        self._head, self._count = head, 0
+        self._head, self._count = [field for field in fields if field], 0
 
     def add(self, report: Report, number: int, row: dict[str, str], field: str, rule: str) -> None:
         """Note a refused row."""
@@ -315,7 +334,7 @@ class _Apart:
             self._writer.writerow(["row", "field", "rule", *self._head])
         self._count += 1
         report.errors.append(RowError(number, field, rule))
-        cells = (row.get(name, "")[:LONGEST_CELL] for name in self._head)
+        cells = (harmless(row.get(name, ""))[:LONGEST_CELL] for name in self._head)
         self._writer.writerow([number, field, rule, *cells])
 
     def text(self) -> str:

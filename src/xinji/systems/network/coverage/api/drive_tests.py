@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import msgspec
 import numpy as np
-import shapely
 
 from xinji.access.identity import Role
 from xinji.access.jurisdiction import Reach
 from xinji.api.call import Call, Problem, Routes, iso
-from xinji.methods.geodesy import DATUMS
+from xinji.api.uploads import readable, upload
 from xinji.systems.network.coverage import drive_tests
-from xinji.systems.network.coverage.api.imports import answer_of, choice, outline_of
+from xinji.systems.network.coverage.api.imports import (
+    APART,
+    answer_of,
+    choice,
+    options_of,
+    roads_packed,
+)
 from xinji.systems.network.coverage.api.maps import begin, computed, coverage
 from xinji.systems.network.coverage.drive_tests import DriveTest
-from xinji.systems.network.coverage.inputs.drive_tests import DriveTests, import_drive_tests
-from xinji.systems.network.coverage.inputs.report import UnreadableError
+from xinji.systems.network.coverage.inputs.apart import Read, imported_drive_tests
+from xinji.systems.network.coverage.inputs.drive_tests import DriveTests
 from xinji.systems.network.coverage.prediction import Prediction
-from xinji.systems.network.coverage.scene import roads_of
 
 routes = Routes()
 
@@ -74,17 +79,12 @@ def test_import(call: Call) -> dict[str, Any]:
     if not operator:
         raise Problem(400, "Bad parameter", field="operator", rule="whose network was measured")
     dry_run = call.flag("dry_run") is not False
-    lines = [shapely.LineString(road) for road in roads_of(call.site.basemap)]
-    try:
-        found = import_drive_tests(
-            call.body,
-            outline=outline_of(call),
-            roads=np.array([*lines, None], object)[:-1],
-            datum=choice(call, "datum", DATUMS),
-            swapped=call.flag("swapped") is True,
-        )
-    except UnreadableError as error:
-        raise Problem(422, "Cannot be read", str(error), field="body") from None
+    given = options_of(call) | {
+        "roads": roads_packed(call),
+        "swapped": call.flag("swapped") is True,
+    }
+    with readable():
+        found = imported_drive_tests(upload(f"{APART}:drive_tests", call.body, Read, given))
     if dry_run or not len(found.tests):
         return answer_of(found.report, dry_run=dry_run) | {"missing": found.missing, "id": None}
     with house.database.writing():
@@ -112,12 +112,19 @@ def test_import(call: Call) -> dict[str, Any]:
 
 @routes.get("/api/coverage/drive-tests/{id}", role=Role.OPERATOR, reach=Reach.DISTRICT)
 def test_one(call: Call) -> dict[str, Any]:
-    """A drive test: its report, what was measured, and how far the prediction is from it."""
+    """A drive test: its report, what was measured, and how far the prediction is from it.
+
+    Figures are of the samples of NR; those of other technologies are counted beside them.
+    """
     known, tests = _known(call)
     limit = coverage(call).parameters.covered
+    counts = Counter(tests.technology.tolist())
+    tests = tests.take(tests.of_one_technology)
     strong = tests.rsrp_dbm >= limit.rsrp_dbm
     both = np.isfinite(tests.rsrp_dbm) & np.isfinite(tests.sinr_db)
     measured: dict[str, Any] = {
+        "samples": len(tests),
+        "samples_by_technology": {name or "unknown": n for name, n in sorted(counts.items())},
         "covered_share": float((strong & (tests.sinr_db >= limit.sinr_db))[both].mean())
         if both.any()
         else None,
@@ -159,7 +166,7 @@ def test_samples(call: Call) -> dict[str, Any]:
     known, tests = _known(call)
     prediction = _prediction(call, known.operator)
     limit = call.number("limit", 5_000, 1, MOST_SAMPLES)
-    kept = np.flatnonzero(np.isfinite(tests.rsrp_dbm))
+    kept = np.flatnonzero(np.isfinite(tests.rsrp_dbm) & tests.of_one_technology)
     kept = kept[:: max(1, -(-len(kept) // limit))]
     chosen = tests.take(kept)
     predicted = drive_tests.at_places(prediction, chosen.longitude, chosen.latitude)

@@ -10,13 +10,19 @@ import shapely
 
 from xinji.access.identity import Role
 from xinji.api.call import Call, Download, Problem, Routes
+from xinji.api.uploads import readable, upload
 from xinji.methods.geodesy import DATUMS
 from xinji.model.things import AreaLevel, Thing
 from xinji.store.registry import Invalid
-from xinji.systems.network.coverage.inputs.building_import import import_buildings
-from xinji.systems.network.coverage.inputs.report import ImportReport, UnreadableError
+from xinji.systems.network.coverage.inputs.apart import (
+    Read,
+    imported_buildings,
+    imported_sites,
+    shapes_packed,
+)
+from xinji.systems.network.coverage.inputs.report import ImportReport
 from xinji.systems.network.coverage.inputs.sectors import UNKNOWN_TIME, Sectors
-from xinji.systems.network.coverage.inputs.sites import import_sites, sites_csv
+from xinji.systems.network.coverage.inputs.sites import sites_csv
 from xinji.systems.network.coverage.registered import (
     STATION,
     put_buildings,
@@ -29,6 +35,7 @@ from xinji.systems.network.coverage.scene import roads_of
 routes = Routes()
 
 SHOWN_FAULTS = 200
+APART = "xinji.systems.network.coverage.inputs.apart"
 
 
 def choice(call: Call, name: str, values: tuple[str, ...]) -> str | None:
@@ -47,6 +54,20 @@ def outline_of(call: Call) -> Any:
         if area.level is AreaLevel.DISTRICT and area.geometry is not None
     ]
     return shapely.union_all(shapes) if shapes else None
+
+
+def options_of(call: Call) -> dict[str, Any]:
+    """What every reader of planning data is told: the district's outline and the file's datum."""
+    outline = outline_of(call)
+    return {
+        "outline": None if outline is None else shapely.to_wkb(outline),
+        "datum": choice(call, "datum", DATUMS),
+    }
+
+
+def roads_packed(call: Call) -> bytes:
+    """The centre-lines of the base map, as the readers take them."""
+    return shapes_packed(shapely.LineString(road) for road in roads_of(call.site.basemap))
 
 
 def answer_of(report: ImportReport, *, dry_run: bool, **stored: int) -> dict[str, Any]:
@@ -68,15 +89,11 @@ def sites_import(call: Call) -> dict[str, Any]:
     dry_run = call.flag("dry_run") is not False
     source = choice(call, "source", ("measured", "simulated")) or "measured"
     house = call.house
-    try:
-        found = import_sites(
-            call.body,
-            outline=outline_of(call),
-            footprints=read_buildings(house.database).geometries,
-            datum=choice(call, "datum", DATUMS),
-        )
-    except UnreadableError as error:
-        raise Problem(422, "Cannot be read", str(error), field="body") from None
+    given = options_of(call) | {
+        "footprints": shapes_packed(read_buildings(house.database).geometries)
+    }
+    with readable():
+        found = imported_sites(upload(f"{APART}:sites", call.body, Read, given))
     if dry_run or not len(found.sectors):
         return answer_of(found.report, dry_run=dry_run, new=0, changed=0)
     try:
@@ -150,16 +167,9 @@ def buildings_import(call: Call) -> dict[str, Any]:
     dry_run = call.flag("dry_run") is not False
     source = choice(call, "source", ("measured", "simulated")) or "measured"
     house = call.house
-    lines = [shapely.LineString(road) for road in roads_of(call.site.basemap)]
-    try:
-        found = import_buildings(
-            call.body,
-            outline=outline_of(call),
-            roads=np.array([*lines, None], object)[:-1],
-            datum=choice(call, "datum", DATUMS),
-        )
-    except UnreadableError as error:
-        raise Problem(422, "Cannot be read", str(error), field="body") from None
+    given = options_of(call) | {"roads": roads_packed(call)}
+    with readable():
+        found = imported_buildings(upload(f"{APART}:buildings", call.body, Read, given))
     new = changed = 0
     if not dry_run:
         places = house.registry.places

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Annotated, Any
 
 import msgspec
@@ -14,6 +13,7 @@ from xinji.api.job import job_of, start
 from xinji.api.listing import export
 from xinji.loop.jobs import Job
 from xinji.methods.siting.answer import Effort
+from xinji.store.exports import XLSX, workbook
 from xinji.systems.network.coverage.api.maps import computed, coverage
 from xinji.systems.network.coverage.candidates import LAYERS, SHORT, candidates_of
 from xinji.systems.network.coverage.planning import MOST_CHOSEN, plan, plan_item
@@ -98,8 +98,7 @@ def plan_sites(call: Call) -> Download:
     if form == "geojson":
         return Download(_geojson(sites), "application/geo+json", "sites.geojson", len(sites))
     if form == "xlsx":
-        sheet = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-        return Download(_workbook(sites), sheet, "sites.xlsx", len(sites))
+        return Download(workbook(sites, "sites"), XLSX, "sites.xlsx", len(sites))
     return export(pa.Table.from_pylist(sites), form, "sites")
 
 
@@ -115,17 +114,3 @@ def _geojson(sites: list[dict[str, Any]]) -> bytes:
         for site in sites
     ]
     return msgspec.json.encode({"type": "FeatureCollection", "features": features})
-
-
-def _workbook(sites: list[dict[str, Any]]) -> bytes:
-    from openpyxl import Workbook
-
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet("sites")
-    names = list(sites[0]) if sites else ["rank"]
-    sheet.append(names)
-    for site in sites:
-        sheet.append([site[name] for name in names])
-    file = io.BytesIO()
-    book.save(file)
-    return file.getvalue()

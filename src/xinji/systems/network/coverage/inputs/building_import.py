@@ -20,6 +20,7 @@ from scipy.spatial import cKDTree
 from shapely.geometry.base import BaseGeometry
 
 from xinji.methods.geodesy import DATUMS, LocalPlane, to_wgs84
+from xinji.store.tables.table import UnreadableError
 from xinji.systems.network.coverage.inputs.buildings import Buildings, Floats
 from xinji.systems.network.coverage.inputs.datum import (
     CONFIDENT,
@@ -27,7 +28,7 @@ from xinji.systems.network.coverage.inputs.datum import (
     likely_datum_of_outsiders,
 )
 from xinji.systems.network.coverage.inputs.footprint_files import read_features
-from xinji.systems.network.coverage.inputs.report import ImportReport, UnreadableError
+from xinji.systems.network.coverage.inputs.report import ImportReport
 
 STOREY_M = 3.0
 LOWEST_M, HIGHEST_M = 1.0, 700.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 import numpy as np
@@ -10,11 +9,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from xinji.store.imports import DISTRICT_TIME
-from xinji.store.observations import microseconds
+from xinji.store.tables.cells import BadCellError, moment_of
 from xinji.systems.network.coverage.inputs.report import ImportReport
 from xinji.systems.network.coverage.inputs.sectors import UNKNOWN_TIME, Floats, Integers, Texts
-from xinji.systems.network.coverage.inputs.site_columns import DATE_FORMS, LIMITS
+from xinji.systems.network.coverage.inputs.site_columns import LIMITS
 from xinji.systems.network.coverage.inputs.tables import Block
 
 LONGEST_TEXT = 200
@@ -125,14 +123,7 @@ def _moment(text: str) -> int | None:
     """Unix microseconds of a day or moment (the district's time), None when it is none."""
     if not text:
         return UNKNOWN_TIME
-    for form in DATE_FORMS:
-        try:
-            day = dt.datetime.strptime(text, form).replace(tzinfo=DISTRICT_TIME)
-        except ValueError:
-            continue
-        return microseconds(day)
     try:
-        moment = dt.datetime.fromisoformat(text)
-    except ValueError:
+        return moment_of(text)
+    except BadCellError:
         return None
-    return microseconds(moment if moment.tzinfo else moment.replace(tzinfo=DISTRICT_TIME))

@@ -7,9 +7,6 @@ NaN and is put down as a doubt.
 
 from __future__ import annotations
 
-import gzip
-import io
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -21,14 +18,15 @@ import pyarrow as pa
 from shapely.geometry.base import BaseGeometry
 
 from xinji.methods.geodesy import DATUMS, metres_between
-from xinji.systems.network.coverage.inputs import tables
+from xinji.store.tables.columns import Heading
+from xinji.store.tables.table import UnreadableError
 from xinji.systems.network.coverage.inputs.checked_block import CheckedBlock
 from xinji.systems.network.coverage.inputs.datum import CONFIDENT, guess_datum
 from xinji.systems.network.coverage.inputs.log_times import LogClock
 from xinji.systems.network.coverage.inputs.places import note_swapped, placed
-from xinji.systems.network.coverage.inputs.report import ImportReport, UnreadableError
+from xinji.systems.network.coverage.inputs.report import ImportReport
 from xinji.systems.network.coverage.inputs.sectors import Floats, Integers, Texts
-from xinji.systems.network.coverage.inputs.tables import Block, Heading, table_blocks
+from xinji.systems.network.coverage.inputs.tables import Block, table_blocks
 
 MAXIMUM_ROWS = 5_000_000
 NEW_RUN_AFTER_S = 300.0
@@ -53,6 +51,17 @@ _IN_DB = ("rsrp_dbm", "rsrq_db", "sinr_db")
 _NEEDED = ("time", "longitude", "latitude", "rsrp_dbm")
 _NR = {"rsrp_dbm": "nr_rsrp_dbm", "rsrq_db": "nr_rsrq_db", "sinr_db": "nr_sinr_db"}
 _TEXTS = ("run", "operator", "cell", "mode")
+
+# what phones call the mode of their cell, by its technology; other words tell nothing
+_MODES = {
+    "nr": "nr 5g 5gnr nrnsa nrsa 5gnsa 5gsa endc nsa sa",
+    "lte": "lte 4g lteca lte+ lteplus",
+    "3g": "3g umts wcdma hspa hspa+ hspap hsdpa hsupa tdscdma evdo evdo0 evdoa evdob ehrpd",
+    "2g": "2g gsm edge gprs cdma 1xrtt iden",
+}
+TECHNOLOGY = {word: name for name, words in _MODES.items() for word in words.split()}
+NO_RSRP = ("3g", "2g")
+"""Technologies whose level is no RSRP (RSCP of TS 25.215, RXLEV of TS 45.008)."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +122,24 @@ class DriveTests:
     def __len__(self) -> int:
         return len(self.run)
 
+    @property
+    def technology(self) -> Texts:
+        """`nr`, `lte`, `3g`, `2g`, or empty where neither the values nor the mode tell."""
+        named = np.where(self.nr, "nr", technologies(self.mode))
+        return named.astype(object)
+
+    @property
+    def of_one_technology(self) -> npt.NDArray[np.bool_]:
+        """Samples that may be compared with a map of NR.
+
+        Those of NR cells; in a log that names none, those whose technology is not named at all.
+        """
+        named = self.technology
+        nr = np.asarray(named == "nr", np.bool_)
+        if self.nr.any():
+            return self.nr
+        return nr if nr.any() else np.asarray(named == "", np.bool_)
+
     def take(self, rows: npt.NDArray[Any]) -> DriveTests:
         """The samples of a mask or of row numbers, in that order."""
         return replace(
@@ -149,8 +176,8 @@ def import_drive_tests(
     """Read a log.
 
     Args:
-        source: bytes or path of a CSV (UTF-8 or GB 18030, may be gzipped) or XLSX file.
-        columns: our field to their column, or to several of which the file has one.
+        source: bytes or path of a table (`store.tables`), may be gzipped.
+        columns: our field to their column, or to several, of which the first one there is taken.
         outline: of the district, WGS-84; samples outside are refused. None for no such check.
         roads: shapely road centre-lines; with the outline they tell the datum.
         datum: of the file's coordinates; None: taken for WGS-84, the report says when that looks
@@ -160,7 +187,7 @@ def import_drive_tests(
 
     Raises:
         UnreadableError: not such a file, a needed column is missing, over the caps
-            `MAXIMUM_ROWS` and `tables.LARGEST_BYTES`.
+            `MAXIMUM_ROWS` and those of the reader.
         ValueError: an unknown datum, or a mapping to an unknown field.
         OSError: the path cannot be read.
     """
@@ -172,16 +199,16 @@ def import_drive_tests(
     parts: list[dict[str, Any]] = []
     seen: list[tuple[Floats, Floats]] = []
     clock = LogClock(utc_offset_hours)
-    for block in table_blocks(_plain(source), headings):
+    for block in table_blocks(source, headings, by_rank=True):
         if not parts:
             _check_columns(block, report)
-        report.read += len(block.rows) + len(block.odd)
+        report.read += len(block.rows) + len(block.faults)
         if report.read > MAXIMUM_ROWS:
             raise UnreadableError(
                 f"more than {MAXIMUM_ROWS:,} rows; that is the cap (MAXIMUM_ROWS)"
             )
-        for row, count in block.odd:
-            report.fault(row, "row", "as many cells as the head line", count)
+        for fault in block.faults:
+            report.fault(*fault)
         if swapped:
             cells = block.cells
             cells["longitude"], cells["latitude"] = cells["latitude"], cells["longitude"]
@@ -222,23 +249,6 @@ def _mapped(
     return headings, factors
 
 
-def _plain(source: bytes | Path) -> bytes | Path:
-    """A source as it is, or unpacked when it is gzipped."""
-    if isinstance(source, Path):
-        with source.open("rb") as file:
-            if file.read(2) != b"\x1f\x8b":
-                return source
-        source = source.read_bytes()
-    if source[:2] != b"\x1f\x8b":
-        return source
-    try:
-        with gzip.open(io.BytesIO(source)) as packed:
-            data = packed.read(tables.LARGEST_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UnreadableError(f"not a gzip file: {error}") from error
-    return data
-
-
 def _check_columns(block: Block, report: ImportReport) -> None:
     has = set(block.cells)
     if "nr_rsrp_dbm" in has:
@@ -246,6 +256,10 @@ def _check_columns(block: Block, report: ImportReport) -> None:
     absent = [name for name in _NEEDED if name not in has]
     if absent:
         raise UnreadableError(f"column missing: {', '.join(absent)}")
+    if block.unused:
+        report.notes.append(
+            f"columns not used, another has the same field: {', '.join(block.unused)}"
+        )
     if "nr_rsrp_dbm" not in has:
         report.notes.append(
             "no columns of the NR cell: the measurements are those of the serving cell as the "
@@ -283,11 +297,13 @@ def _samples(
     of_nr = {
         field: _measured(checked, column, field, factors, missing) for field, column in _NR.items()
     }
+    texts = {field: checked.text(field) for field in _TEXTS}
+    _without_rsrp(checked, measured, technologies(texts["mode"]))
     # one row is of one cell: the NR values, where the row has an NR level
     nr = ~np.isnan(of_nr["rsrp_dbm"])
     measured |= {field: np.where(nr, of_nr[field], measured[field]) for field in _NR}
     columns: dict[str, Any] = {
-        **{field: checked.text(field) for field in _TEXTS},
+        **texts,
         **measured,
         "nr": nr,
         "time": clock.microseconds(checked, factors.get("time", 1.0)),
@@ -296,6 +312,25 @@ def _samples(
         "row": checked.rows,
     }
     return {name: column[~checked.bad] for name, column in columns.items()}, places
+
+
+def technologies(modes: Texts) -> Texts:
+    """The technology of each mode, empty where the word tells none."""
+    known = {
+        mode: TECHNOLOGY.get("".join(c for c in mode.lower() if c not in " -_()/"), "")
+        for mode in set(modes.tolist())
+    }
+    return np.array([known[mode] for mode in modes.tolist()], dtype=object)
+
+
+def _without_rsrp(checked: CheckedBlock, measured: dict[str, Floats], named: Texts) -> None:
+    """A level of 2G or 3G in the column of the RSRP is none: it becomes missing, with a doubt."""
+    other = np.isin(named, NO_RSRP)
+    there = other & ~np.isnan(measured["rsrp_dbm"])
+    rule = "a level of NR or LTE; of 2G or 3G it is no RSRP; taken for missing"
+    checked.report.doubt_rows(there, checked.rows, "rsrp_dbm", rule, measured["rsrp_dbm"])
+    for field in _IN_DB:
+        measured[field] = np.where(other, np.nan, measured[field])
 
 
 def _measured(

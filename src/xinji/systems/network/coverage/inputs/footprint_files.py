@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from xinji.store.tables.table import UnreadableError
 from xinji.systems.network.coverage.inputs.projections import (
     CGCS2000,
     CGCS2000_NOTE,
@@ -22,10 +23,10 @@ from xinji.systems.network.coverage.inputs.projections import (
     code_of_text,
     to_degrees,
 )
-from xinji.systems.network.coverage.inputs.report import UnreadableError
 from xinji.systems.network.coverage.inputs.shapefile import read_shapefile
 
 LARGEST_BYTES = 512 * 1024 * 1024
+LARGEST_VALUE = 64 * 1024 * 1024
 MAXIMUM_FEATURES = 1_000_000
 
 # bytes of the envelope in a GeoPackage's geometry header, by its code (OGC 12-128r18, 2.1.3)
@@ -104,6 +105,8 @@ class _Collection(msgspec.Struct):
 def _geopackage(data: bytes, layer: str) -> Features:
     with contextlib.closing(sqlite3.connect(":memory:")) as database:
         try:
+            # a column may be computed: nothing of a file becomes larger than a file may be
+            database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_VALUE)
             database.deserialize(data)
             database.execute("PRAGMA trusted_schema = OFF")
             # a view could run for ever; a table cannot

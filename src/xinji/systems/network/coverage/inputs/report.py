@@ -18,10 +18,6 @@ Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 
 
-class UnreadableError(ValueError):
-    """The file as a whole cannot be read; the message says what stands against it."""
-
-
 class RowFault(msgspec.Struct, frozen=True):
     """What is wrong with a row: its number, the field, the rule it breaks, the value found."""
 

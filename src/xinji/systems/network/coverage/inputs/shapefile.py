@@ -39,9 +39,11 @@ def read_shapefile(
         }
     geometries = _geometries(parts["shp"], most)
     encoding = parts.get("cpg", b"").decode("ascii", "replace").strip() or ""
-    rows = _records(parts["dbf"], encoding) if "dbf" in parts else [{}] * len(geometries)
-    if len(rows) != len(geometries):
-        raise ValueError(f"{len(geometries)} shapes but {len(rows)} attribute rows")
+    rows = (
+        _records(parts["dbf"], encoding, len(geometries))
+        if "dbf" in parts
+        else [{}] * len(geometries)
+    )
     return geometries, rows, parts.get("prj", b"").decode("utf-8", "replace")
 
 
@@ -95,8 +97,13 @@ def _polygon(body: bytes) -> Any:
     return made[0] if len(made) == 1 else shapely.MultiPolygon(made)
 
 
-def _records(data: bytes, encoding: str) -> list[dict[str, Any]]:
+def _records(data: bytes, encoding: str, shapes: int) -> list[dict[str, Any]]:
     count, head, width = struct.unpack_from("<IHH", data, 4)
+    if count != shapes:
+        raise ValueError(f"{shapes} shapes but {count} attribute rows")
+    # 32 bytes can announce four thousand million rows of no width
+    if width < 1:
+        raise ValueError(".dbf: rows of no width")
     columns: list[tuple[str, str, int, int]] = []
     at, offset = 32, 1
     while at + 32 <= head and data[at] != 0x0D:

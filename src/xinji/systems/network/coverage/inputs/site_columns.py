@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xinji.systems.network.coverage.inputs.tables import Heading
+from xinji.store.tables.columns import Heading
 
 # field: units that may stand in brackets (`-`: none need stand), names of the column
 _HEADINGS = {
@@ -86,4 +86,3 @@ LIMITS = {
     "gain_dbi": (-10.0, 40.0, "-10 to 40 dBi"),
     "pci": (0.0, 1007.0, "a whole number from 0 to 1007"),
 }
-DATE_FORMS = ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%Y.%m.%d", "%Y年%m月%d日")

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.csv
 from shapely.geometry.base import BaseGeometry
 
 from xinji.methods.geodesy import DATUMS, metres_between
+from xinji.store.exports import encode
+from xinji.store.tables.table import UnreadableError
 from xinji.systems.network.coverage.inputs import carriers
 from xinji.systems.network.coverage.inputs.checked_block import CheckedBlock
 from xinji.systems.network.coverage.inputs.datum import (
@@ -26,10 +27,7 @@ from xinji.systems.network.coverage.inputs.datum import (
     guess_datum,
 )
 from xinji.systems.network.coverage.inputs.places import note_swapped, placed
-from xinji.systems.network.coverage.inputs.report import (
-    ImportReport,
-    UnreadableError,
-)
+from xinji.systems.network.coverage.inputs.report import ImportReport
 from xinji.systems.network.coverage.inputs.sectors import (
     UNKNOWN_PCI,
     UNKNOWN_TIME,
@@ -71,7 +69,7 @@ def import_sites(
     """Read a ledger of sectors.
 
     Args:
-        source: bytes or path of a CSV (UTF-8 or GB 18030) or XLSX file.
+        source: bytes or path of a table (`store.tables`).
         outline: of the district, WGS-84; sectors outside are refused. None for no such check.
         footprints: shapely geometries of buildings: sites on roofs tell the datum better.
         datum: of the file's coordinates; they are converted. None: taken for WGS-84, and when they
@@ -80,7 +78,7 @@ def import_sites(
 
     Raises:
         UnreadableError: not such a file, a needed column is missing, more than
-            `MAXIMUM_SECTORS` rows or `tables.LARGEST_BYTES` bytes.
+            `MAXIMUM_SECTORS` rows, or over the caps of the reader.
         ValueError: an unknown datum.
         OSError: the path cannot be read.
     """
@@ -92,13 +90,13 @@ def import_sites(
     for block in table_blocks(source, FIELDS):
         if not parts:
             _check_columns(block)
-        report.read += len(block.rows) + len(block.odd)
+        report.read += len(block.rows) + len(block.faults)
         if report.read > MAXIMUM_SECTORS:
             raise UnreadableError(
                 f"more than {MAXIMUM_SECTORS:,} rows; that is the cap (MAXIMUM_SECTORS)"
             )
-        for row, count in block.odd:
-            report.fault(row, "row", "as many cells as the head line", count)
+        for fault in block.faults:
+            report.fault(*fault)
         if swapped:
             cells = block.cells
             cells["longitude"], cells["latitude"] = cells["latitude"], cells["longitude"]
@@ -125,10 +123,9 @@ def sites_csv(sectors: Sectors) -> bytes:
     texts = np.char.add(np.datetime_as_string(days, unit="us"), "+00:00").astype(object)
     columns["in_service_since"] = np.where(sectors.in_service_since == UNKNOWN_TIME, "", texts)
     columns["pci"] = np.where(sectors.pci == UNKNOWN_PCI, "", sectors.pci.astype(str))
-    table = pa.table({name: pa.array(list(column)) for name, column in columns.items()})
-    sink = pa.BufferOutputStream()
-    pa.csv.write_csv(table, sink)
-    return bytes(sink.getvalue().to_pybytes())
+    return encode(
+        pa.table({name: pa.array(list(column)) for name, column in columns.items()}), "csv"
+    )
 
 
 def _check_columns(block: Block) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xinji.systems.network.coverage.inputs.report import UnreadableError
+from xinji.store.tables.table import UnreadableError
 from xinji.systems.network.coverage.inputs.sectors import Floats
 
 LARGEST_BYTES = 512 * 1024 * 1024

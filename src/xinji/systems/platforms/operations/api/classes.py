@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+import re
+from typing import Any, Literal
 
 import msgspec
 import sqlalchemy as sa
 
 from xinji.access.identity import Role
 from xinji.api.call import Call, Problem, Routes
+from xinji.api.uploads import uploaded_table
 from xinji.loop.calendars import CALENDARS
+from xinji.store.tables.table import UnreadableError
 from xinji.store.work_schema import calendar_days
 from xinji.systems.platforms.operations.api.reports import operations
-from xinji.systems.platforms.operations.class_import import check_class, import_classes
+from xinji.systems.platforms.operations.class_import import (
+    LARGEST_ROWS,
+    Imported,
+    RowError,
+    check_class,
+    import_classes,
+)
 from xinji.systems.platforms.operations.class_table import Department, UrbanClass
 
 routes = Routes()
@@ -56,13 +65,17 @@ def class_put(call: Call) -> UrbanClass:
 
 @routes.post("/api/classes/import", role=Role.ADMINISTRATOR, query="dry_run")
 def classes_import(call: Call) -> dict[str, Any]:
-    """A city's own table, CSV or XLSX: good classes are stored, bad rows are named.
+    """A city's own table, CSV, TSV or XLSX: good classes are stored, bad rows are named.
 
     A class with a bad row is left as it was; `dry_run=true` (the default) stores nothing.
     """
     part = operations(call)
     dry_run = call.flag("dry_run") is not False
-    report = import_classes(call.body, part.classes)
+    try:
+        found = uploaded_table(call.body, LARGEST_ROWS)
+        report = import_classes(found, part.classes)
+    except UnreadableError as error:
+        report = Imported([], [RowError(error.row, error.field, error.rule)])
     if not dry_run and report.classes:
         house = call.house
         with house.database.writing():
@@ -92,8 +105,8 @@ def department_put(call: Call) -> Department:
     given = call.json(Department)
     if given.code != call.request.path_params["code"] or not 0 < len(given.code) <= 64:
         raise Problem(422, "Bad body", field="code", rule="the code of the path")
-    if not given.title.zh:
-        raise Problem(422, "Bad body", field="title", rule="a title")
+    if not (0 < len(given.title.zh) <= 200 and len(given.title.en) <= 200):
+        raise Problem(422, "Bad body", field="title", rule="1 to 200 characters")
     part = operations(call)
     with call.house.database.writing():
         part.classes.put_departments([given])
@@ -148,6 +161,8 @@ def calendar_put(call: Call) -> dict[str, Any]:
     given = call.json(Day)
     try:
         day = dt.date.fromisoformat(call.request.path_params["day"])
+        if not 1970 <= day.year <= 2999:
+            raise ValueError
     except ValueError:
         raise Problem(422, "Bad body", field="day", rule="a day, 2026-10-01") from None
     house = call.house
@@ -158,3 +173,27 @@ def calendar_put(call: Call) -> dict[str, Any]:
         )
     house.calendars.load()
     return {"day": day.isoformat(), "working": given.working, "note": given.note}
+
+
+class Complete(msgspec.Struct):
+    """Body: the days of a year are all there."""
+
+    complete: Literal[True]
+
+
+@routes.put("/api/calendar/years/{year}")
+def calendar_declare(call: Call) -> dict[str, Any]:
+    """Say that a year's days are all entered (administrator); limits may end in it from then on."""
+    call.json(Complete)
+    text = call.request.path_params["year"]
+    if not re.fullmatch("(19[7-9]|2[0-9]{2})[0-9]", text, re.ASCII):
+        raise Problem(422, "Bad body", field="year", rule="a year from 1970 to 2999")
+    house, year = call.house, int(text)
+    try:
+        with house.database.writing():
+            house.calendars.declare(year)
+            house.audit.record(call.person.name, "calendar.declare", text, {})
+    except ValueError as error:
+        raise Problem(422, "Not complete", str(error), field="year", rule=str(error)) from None
+    house.calendars.load()
+    return {"year": year, "known": year in house.calendars.years}

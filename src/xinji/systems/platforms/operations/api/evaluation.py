@@ -31,9 +31,16 @@ def report(call: Call) -> dict[str, Any]:
 @routes.post("/api/operations/report", role=Role.OPERATOR, query="from to", body="truth")
 def report_against(call: Call) -> dict[str, Any]:
     """The same against the ground truth of a simulated district (JSON lines in the body)."""
-    truth = read_truth(call.body.splitlines())
-    end = call.time("to", truth.end or call.house.clock.now())
-    return {"figures": measure(call.house, truth, call.time("from", 0), end), "meaning": MEANING}
+    try:
+        truth = read_truth(call.body.splitlines())
+        end = call.time("to", truth.end or call.house.clock.now())
+        figures = measure(call.house, truth, call.time("from", 0), end)
+    except ValueError as error:
+        raise Problem(422, "Truth cannot be read", str(error), field="body") from None
+    except (KeyError, TypeError):
+        rule = "records with the members that a simulated district writes"
+        raise Problem(422, "Truth cannot be read", field="body", rule=rule) from None
+    return {"figures": figures, "meaning": MEANING}
 
 
 DAY_US = 86_400 * 1_000_000
