@@ -252,6 +252,9 @@ async def running(options: Options) -> AsyncIterator[Running]:
         with suppress(StoreError), house.database.essential():
             house.identity.end_local_tokens()
         await house.stop()
+        # what was frozen is freed like the rest, or DuckDB's bindings report it as leaked
+        gc.unfreeze()
+        gc.collect()
 
 
 def _settle_collector() -> None:

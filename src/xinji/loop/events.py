@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from xinji.access.chain import sm3
 from xinji.loop.cases import CaseEngine
 from xinji.loop.clock import HouseClock
-from xinji.loop.incidents import Incidents, Slots
+from xinji.loop.incidents import Incidents
 from xinji.loop.rules import Found
 from xinji.model.observations import Source
 from xinji.model.rules import Rule, Silence
@@ -22,7 +22,6 @@ from xinji.model.title import Title
 from xinji.store.database import Database, Prepared
 from xinji.store.registry import Registry
 from xinji.store.schema import events, things
-from xinji.store.series import SeriesTable
 
 STALE_US = 3600 * 1_000_000
 """An episode that was found more than this after it happened is recorded but makes no work."""
@@ -44,11 +43,10 @@ class EventWriter:
     """Used on the keeper thread.
 
     Args:
-        table, slots: see `Incidents`.
+        incidents: decides which events share a case; it is told here how one gets a case alone.
 
     Attributes:
         doors: by case type, for those that do not take one case per thing and class.
-        incidents: which of the others share a case.
     """
 
     def __init__(
@@ -57,15 +55,14 @@ class EventWriter:
         registry: Registry,
         engine: CaseEngine,
         clock: HouseClock,
-        table: Callable[[], SeriesTable],
-        slots: Callable[[Rule | None], Slots],
+        incidents: Incidents,
     ) -> None:
         self._database, self._registry, self._engine = database, registry, engine
         self._clock = clock
-        self._touched: set[str] = set()
-        self.incidents = Incidents(
-            database, registry, engine, clock, table, slots, self._case_of_one, self._touched
-        )
+        self.incidents = incidents
+        incidents.single = self._case_of_one
+        # cases whose set of events changed in the open transaction
+        self._touched = incidents.touched
         e = events.c
         self._known = Prepared(
             sa.select(e.case_id).where(e.id == sa.bindparam("event")), database.writer

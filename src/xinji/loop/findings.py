@@ -10,8 +10,9 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable
+from typing import Any
 
-from xinji.loop.events import EventWriter
+from xinji.loop.events import Ended, EventWriter
 from xinji.loop.rules import Found
 from xinji.model.rules import Rule, Silence
 
@@ -28,14 +29,21 @@ class Findings:
         self._writer = writer
         self._found: deque[Found] = deque()
         self._heard: deque[str] = deque()
+        self._ended: deque[Ended] = deque()
 
     def __len__(self) -> int:
-        return len(self._found) + len(self._heard)
+        return len(self._found) + len(self._heard) + len(self._ended)
 
-    def put(self, found: Iterable[Found], heard: Iterable[str] = ()) -> None:
-        """Queue transitions, and things heard for the first time."""
+    def put(
+        self,
+        found: Iterable[Found],
+        heard: Iterable[str] = (),
+        ended: Iterable[Ended] = (),
+    ) -> None:
+        """Queue transitions, things heard for the first time, and events that no rule holds."""
         self._found.extend(found)
         self._heard.extend(heard)
+        self._ended.extend(ended)
 
     def keep_of(self, rules: Iterable[Rule]) -> None:
         """Drop what rules have found that are not among these any more, as they were.
@@ -54,6 +62,7 @@ class Findings:
         """Forget what is queued; the rules find it again."""
         self._found.clear()
         self._heard.clear()
+        self._ended.clear()
 
     def write(self, now: int, seconds: float = float("inf")) -> bool:
         """Write what is queued, for about `seconds`; True when nothing is left.
@@ -65,14 +74,18 @@ class Findings:
             StoreFull: a piece was not written; the queue is lost, see `clear`.
         """
         end = time.monotonic() + seconds
-        while self._found or self._heard:
-            found = [self._found.popleft() for _ in range(min(PIECE, len(self._found)))]
-            heard = [self._heard.popleft() for _ in range(min(PIECE, len(self._heard)))]
+        while self:
+            found, heard = _piece(self._found), _piece(self._heard)
+            ended = _piece(self._ended)
             over = time.monotonic() > end
             # which alarms have one cause is asked once a turn, not for each piece of them
             decide = over or not self
-            self._writer.write(found, heard, now=now, decide=decide)
+            self._writer.write(found, heard, ended=ended, now=now, decide=decide)
             if over:
                 break
             time.sleep(GAP_SECONDS)
         return not self
+
+
+def _piece(queue: deque[Any]) -> list[Any]:
+    return [queue.popleft() for _ in range(min(PIECE, len(queue)))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +22,12 @@ from xinji.loop import district_time
 from xinji.loop.calendars import Calendars
 from xinji.loop.case_row import CaseRow
 from xinji.loop.cases import CaseEngine
+from xinji.loop.chores import Chores
 from xinji.loop.clock import HouseClock
 from xinji.loop.device_fault import DEVICE_DATA, DEVICE_FAULT, DEVICE_GROUP, DEVICE_SILENT
 from xinji.loop.events import EventWriter
-from xinji.loop.findings import PIECE, Findings
+from xinji.loop.findings import Findings
+from xinji.loop.incidents import Incidents
 from xinji.loop.indicators import Figures
 from xinji.loop.indicators import check as check_indicator
 from xinji.loop.ingest import Ingest
@@ -152,14 +154,9 @@ class House:
             check_indicator(indicator)
         self.figures = Figures(self.store, self.mirror, self.clock, indicators)
         self.rules = RuleEngine(self.registry, self.store.table)
-        self.writer = EventWriter(
-            self.database,
-            self.registry,
-            self.cases,
-            self.clock,
-            lambda: self.store.table,
-            self.rules.watched,
-        )
+        known = (self.database, self.registry, self.cases, self.clock)
+        incidents = Incidents(*known, lambda: self.store.table, self.rules.watched)
+        self.writer = EventWriter(*known, incidents)
         self.findings = Findings(self.writer)
         self.listening = Listening()
         self.ingest = Ingest(
@@ -172,8 +169,8 @@ class House:
         self._attached = 0
         self._rate = 0.0
         self._stored_before = 0
-        self._tasks: list[asyncio.Task[None]] = []
-        self._chores: list[tuple[float, float, float | None, Callable[[], Awaitable[None]]]] = []
+        self.chores = Chores(self.clock)
+        self.every = self.chores.every
         self.case_details: list[CaseDetails] = []
         self.parts: dict[str, Any] = {}
         warm(self.store.table)
@@ -212,6 +209,7 @@ class House:
         self.findings.keep_of(self.rules.rules)
         if self.rules.changed:
             self._close_orphans(self.rules.changed)
+            self._write_findings()
 
     def _catch_up(self) -> None:
         """Bring rules and events up to the last commit: snapshot, then the rows after it."""
@@ -232,6 +230,7 @@ class House:
             self.findings.write(self.clock.now())
         self.rules.resume_silence(self.clock.now(), self._open_silences())
         self._close_orphans()
+        self.findings.write(self.clock.now())
         self._behind = False
 
     def _open_silences(self) -> dict[tuple[str, str, int], int]:
@@ -261,8 +260,7 @@ class House:
             if (row.rule, row.thing, "" if row.thing else row.area, int(Source.of(row.source)))
             not in active
         ]
-        for begin in range(0, len(over), PIECE):
-            self.writer.write((), ended=over[begin : begin + PIECE])
+        self.findings.put((), ended=over)
 
     def _heard(self) -> list[str]:
         """Things whose first row is among the series attached since the last call."""
@@ -274,21 +272,23 @@ class House:
         if self._behind:
             self._catch_up()
         else:
-            try:
-                self.findings.put(
-                    self.rules.observe(rows.series, rows.times, rows.values), self._heard()
-                )
-                self._write_findings()
-            except StoreError:
-                self._behind = True
-                raise
+            found = self.rules.observe(rows.series, rows.times, rows.values)
+            self.findings.put(found, self._heard())
+            self._write_findings()
         for listener in self._listening:
             listener(rows)
 
     def _write_findings(self) -> None:
-        """Write for a moment; what is left is written behind what waits for the keeper by then."""
-        if not self.findings.write(self.ingest.heard_to(), FINDINGS_SECONDS):
-            self._go_on()
+        """Write for a moment; what is left is written behind what waits for the keeper by then.
+
+        Raises StoreError: not written; it is found again, from the store.
+        """
+        try:
+            if not self.findings.write(self.ingest.heard_to(), FINDINGS_SECONDS):
+                self._go_on()
+        except StoreError:
+            self._behind = True
+            raise
 
     def _go_on(self) -> None:
         if self._going_on:
@@ -300,8 +300,6 @@ class House:
                 if not self._behind:
                     self._write_findings()
             except StoreError as error:
-                # found again from the store, as after a commit
-                self._behind = True
                 log.error("put off: %s", error)
 
         with suppress(RuntimeError):  # the house is being closed
@@ -337,21 +335,6 @@ class House:
 
     # -- turning ----------------------------------------------------------------------------
 
-    def every(
-        self,
-        seconds: float,
-        chore: Callable[[], Awaitable[None]],
-        first: float,
-        *,
-        shortest: float | None = None,
-    ) -> None:
-        """Run `chore` after `first` seconds and then every `seconds`, while the house runs.
-
-        With `shortest`, `seconds` are those of the house's clock, but never less than `shortest`
-        real ones.
-        """
-        self._chores.append((first, seconds, shortest, chore))
-
     async def start(self) -> None:
         """Start turning."""
         self.space.keep_back()
@@ -363,31 +346,9 @@ class House:
         self.every(15.0, self._keep_time, 15.0)
         self.every(60.0, self._checkpoint, 60.0)
         self.every(86_400.0, self._retain, 3_600.0)
-        self._run(self.ingest.run())
-        self._run(self._beat())
-        for first, seconds, shortest, chore in self._chores:
-            self._run(self._repeat(first, seconds, shortest, chore))
-
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks.append(asyncio.create_task(work))
-
-    async def _repeat(
-        self,
-        first: float,
-        seconds: float,
-        shortest: float | None,
-        chore: Callable[[], Awaitable[None]],
-    ) -> None:
-        await asyncio.sleep(first)
-        while True:
-            try:
-                await chore()
-            except StoreError as error:
-                log.error("put off: %s", error)
-            except Exception:
-                log.exception("a chore of the house failed; it is tried again")
-            wait = seconds if shortest is None else max(shortest, seconds / self.clock.speed)
-            await asyncio.sleep(wait)
+        self.chores.work(self.ingest.run)
+        self.chores.work(self._beat)
+        self.chores.start()
 
     async def _on_keeper(self, work: Callable[[], Any]) -> None:
         await asyncio.get_running_loop().run_in_executor(self.ingest.keeper, work)
@@ -478,10 +439,7 @@ class House:
 
     async def stop(self) -> None:
         """Stop turning, write what is in memory, give the folder back."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
+        await self.chores.stop()
         await self._on_keeper(self.save)
         self.close()
 

@@ -87,9 +87,13 @@ class Incidents:
     Args:
         table: the series table of the store, as it is now.
         slots: series and periods that a rule (or, for None, silence) watches.
-        single: opens or joins the case of one event, and returns its id.
-        touched: takes the cases whose set of events changed.
+
+    Attributes:
+        single: opens or joins the case of one event, and returns its id; set by the event writer.
+        touched: cases whose set of events changed, for who tells them.
     """
+
+    single: Callable[[Found, str, str], str]
 
     def __init__(
         self,
@@ -99,18 +103,16 @@ class Incidents:
         clock: HouseClock,
         table: Callable[[], SeriesTable],
         slots: Callable[[Rule | None], Slots],
-        single: Callable[[Found, str, str], str],
-        touched: set[str],
     ) -> None:
         self._database, self._registry, self._engine = database, registry, engine
-        self._clock, self._table, self._slots, self._single = clock, table, slots, single
+        self._clock, self._table, self._slots = clock, table, slots
         self.relations = Relations(registry)
         self._sorts: dict[str, Sort] = defaultdict(Sort)
         self._rules: dict[str, Rule] = {}
         self._of_event: dict[str, tuple[str, int]] = {}
         self._told: list[int] = []
         self._asked: tuple[Any, Any] = (None, None)
-        self._touched = touched
+        self.touched: set[str] = set()
 
     # -- what comes in ------------------------------------------------------------------------
 
@@ -236,7 +238,7 @@ class Incidents:
         """Give a thing's events a case of their own."""
         sort.fresh.pop(thing, None)
         for each in sort.waiting.pop(thing, []):
-            sort.alone[thing] = self._single(each.found, each.event, each.source)
+            sort.alone[thing] = self.single(each.found, each.event, each.source)
         self._told.append(self._clock.now())
 
     def _open(
@@ -296,7 +298,7 @@ class Incidents:
             if alone is not None and self._merge(alone, case):
                 taken += sort.open[thing]
         self._assign(taken, case)
-        self._touched.add(case)
+        self.touched.add(case)
 
     def _assign(self, ids: list[str], case: str) -> None:
         with self._database.writing() as connection:
@@ -331,7 +333,7 @@ class Incidents:
                 .where(incidents.c.case_id == case)
                 .values(ended_at=self._clock.now())
             )
-        self._touched.add(into)
+        self.touched.add(into)
 
     # -- after a start or a rollback ----------------------------------------------------------
 
