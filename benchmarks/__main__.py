@@ -21,6 +21,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import (
+    alarm_grouping,
     anomalies,
     cases,
     dispatch,
@@ -47,6 +48,7 @@ WORKS = {
     "cases": cases.measure,
     "rules": rules.measure,
     "anomalies": anomalies.measure,
+    "alarms": alarm_grouping.measure,
     "duplicates": duplicates.measure,
     "dispatch": dispatch.measure,
     "recheck": recheck.measure,

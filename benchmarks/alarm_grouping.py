@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.figures import Goal, Measured, Row, Setting
 from xinji.methods.cause_tracking import Tracker
 from xinji.methods.common_cause import Observed, Relation
 
@@ -237,3 +238,69 @@ def score(days: Days, incident: Any) -> Score:
         held=max(held[biggest]) / sum(held[biggest]),
         peak=peak,
     )
+
+
+LABELS = (("area", "kind"), ("area",), ("adapter",))
+
+
+def told_after(days: Days, followed: Followed) -> tuple[float, float]:
+    """Of the largest fault: seconds from its first alarm to its incident, share of alarms in it."""
+    biggest = max(days.faults, key=lambda each: each[2])[0]
+    rows = np.flatnonzero(days.fault == biggest)
+    ids, counts = np.unique(followed.incident[rows], return_counts=True)
+    inside = rows[followed.incident[rows] == ids[counts.argmax()]]
+    after = float(followed.told[inside].min() - days.at[rows[0]])
+    return after, float(counts.max() / len(rows))
+
+
+def measure(setting: Setting) -> list[Row]:
+    """Incidents of the largest fault, false grouping, and how soon it is told."""
+    count = 10_000 if setting.quick else 100_000
+    ours: list[Score] = []
+    peers: dict[tuple[str, ...], list[Score]] = {names: [] for names in LABELS}
+    told: list[tuple[float, float]] = []
+    cpu: list[float] = []
+    lost = 0
+    for seed in SEEDS[:1] if setting.quick else SEEDS:
+        setting.quiet()
+        days = simulate(seed, count)
+        followed = by_cause(days)
+        ours.append(score(days, followed.incident))
+        told.append(told_after(days, followed))
+        cpu.append(followed.cpu / len(days.at) * 1e6)
+        lost += int(np.count_nonzero(np.isinf(followed.told)))
+        for names in LABELS:
+            peers[names].append(score(days, by_labels(days, names)))
+    about = f"{count:,} things, two days, seeds {', '.join(map(str, SEEDS))}; simulated"
+
+    def worst(values: list[float]) -> Measured:
+        return Measured(
+            system="xinji", value=max(values), runs=values, server_us=float(np.median(cpu))
+        )
+
+    def beside(pick: Any) -> list[Measured]:
+        return [
+            Measured(system="by " + " and ".join(names), value=max(map(pick, scores)))
+            for names, scores in peers.items()
+        ]
+
+    def row(what: str, unit: str, pick: Any, goal: Goal) -> Row:
+        return Row(
+            work="alarms", what=what, unit=unit, ours=worst([pick(each) for each in ours]),
+            peers=beside(pick), goal=goal, lower_is_better=True, input=about,
+        )  # fmt: skip
+
+    return [
+        row("incidents of the largest fault", "incidents", lambda s: s.biggest[1], Goal(most=2)),
+        row("falsely grouped", "% of alarms", lambda s: 100 * s.false_share, Goal(most=0.5)),
+        row("incidents per fault, p90", "incidents", lambda s: s.per_fault[1], Goal(most=2)),
+        row("most new incidents in ten minutes", "incidents", lambda s: s.peak, Goal(most=20)),
+        Row(work="alarms", what="largest fault: first alarm to incident", unit="s",
+            ours=worst([after for after, _ in told]), goal=Goal(most=30), lower_is_better=True,
+            input=about),
+        Row(work="alarms", what="largest fault: alarms outside its incident", unit="%",
+            ours=worst([100 * (1 - share) for _, share in told]), goal=Goal(most=1),
+            lower_is_better=True, input=about),
+        Row(work="alarms", what="single alarms that nobody is told of", unit="alarms",
+            ours=worst([float(lost)]), goal=Goal(most=0), lower_is_better=True, input=about),
+    ]  # fmt: skip
