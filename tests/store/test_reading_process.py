@@ -49,6 +49,21 @@ def test_a_reading_that_takes_too_long_is_ended() -> None:
     assert not reading_process._running
 
 
+def test_a_large_file_reaches_a_reader_that_is_slow_to_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was forgotten half-way when the first look came before all of it was written."""
+    monkeypatch.setattr(reading_process, "_LOOK_SECONDS", 0.001)
+    size = read_apart(
+        "tests.store.test_reading_process:size", bytes(8_000_000), int, bounds=Bounds(20.0)
+    )
+    assert size == 8_000_000
+
+
+def size(data: bytes) -> int:
+    return len(data)
+
+
 def forever(_data: bytes) -> int:
     threading.Event().wait()
     return 0

@@ -22,7 +22,7 @@ import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import msgspec
 
@@ -37,7 +37,9 @@ WAIT_SECONDS = 15.0
 """How long a reading waits for one of `AT_ONCE` places."""
 
 _LOOK_SECONDS = 0.25
-_NICE = 10
+_NICE = 5
+PATIENCE = 5.0
+"""Seconds of the clock for a second of a processor: a busy machine makes no file unreadable."""
 # threads of a library reserve address space, and one upload may not take all cores
 _ENVIRONMENT = dict.fromkeys(
     ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "ARROW_IO_THREADS"), "1"
@@ -48,9 +50,10 @@ _READ, _UNREADABLE, _MEMORY, _FAILED = b"\0", b"\1", b"\2", b"\3"
 
 @dataclass(frozen=True)
 class Bounds:
-    """What one reading may take: seconds (of the clock, and of a processor), bytes of memory.
+    """What one reading may take: seconds of a processor, bytes of memory.
 
-    `answer_bytes` bounds what comes back into the process that asked.
+    Of the clock it may take `PATIENCE` times as many seconds. `answer_bytes` bounds what comes back
+    into the process that asked.
     """
 
     seconds: float = 60.0
@@ -130,15 +133,16 @@ def _run(
         env=os.environ | _ENVIRONMENT,
     )
     _running.add(child)
+    # `communicate` forgets what is left to write when its first time-out comes before the end
+    given, child.stdin = child.stdin, None
+    feeding = threading.Thread(target=_feed, args=(given, head, data), daemon=True)
     try:
-        deadline = time.monotonic() + bounds.seconds
-        given: bytes | None = len(head).to_bytes(8, "big") + head + data
+        feeding.start()
+        deadline = time.monotonic() + PATIENCE * bounds.seconds
         while True:
-            try:
-                output, _ = child.communicate(given, timeout=_LOOK_SECONDS)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                output, _ = child.communicate(timeout=_LOOK_SECONDS)
                 return child.returncode, output
-            except subprocess.TimeoutExpired:
-                given = None  # it is on its way
             if stop():
                 raise StoppedError("the reading was ended")
             if time.monotonic() > deadline:
@@ -146,11 +150,18 @@ def _run(
     finally:
         child.kill()
         child.wait()
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        feeding.join()
+        if child.stdout is not None:
+            child.stdout.close()
         _running.discard(child)
+
+
+def _feed(pipe: IO[bytes] | None, head: bytes, data: bytes) -> None:
+    """Write the request; the child that was ended does not read it to its end."""
+    assert pipe is not None
+    with contextlib.suppress(OSError), pipe:
+        pipe.write(len(head).to_bytes(8, "big") + head)
+        pipe.write(data)
 
 
 @atexit.register
