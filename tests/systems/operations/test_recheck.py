@@ -5,7 +5,7 @@ import math
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta, binom
 
@@ -194,6 +194,7 @@ def test_few_measurements_do_not_close_what_many_close():
     st.lists(st.tuples(st.sampled_from("apb"), st.integers(1, 3), st.integers(0, 1)), max_size=6),
     st.floats(0, 0.5),
 )
+@example(steps=[("p", 1, 0)] * 3 + [("p", 1, 1)] * 2, blind=0.5)
 def test_any_history_gives_a_sane_verdict_and_one_more_absent_never_raises_it(steps, blind):
     rates, policy = well_measured(blind), Policy()
     names = {"a": "absent", "p": "present", "b": "blind"}

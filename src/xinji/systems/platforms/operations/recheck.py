@@ -135,7 +135,9 @@ def decide(
     counted = _distinct(looks, policy.least_gap_seconds)
     evidence = _tally(counted)
     posterior = _posterior(evidence, cameras, rates, policy, class_code)
-    worst = _posterior(evidence, cameras, rates, policy, class_code, pessimistic=True)
+    # a lower recall also makes what was seen say less: the bad end may then be the likelier one
+    bad_end = _posterior(evidence, cameras, rates, policy, class_code, pessimistic=True)
+    worst = max(posterior, bad_end)
 
     def verdict(action: Any, why: str, wait: float | None = None, camera: str = "") -> Verdict:
         seen = sum(look.result == "present" for look in counted)
