@@ -175,17 +175,24 @@ def test_events_and_cases(live: Live) -> None:
     found = shape(live.get("/api/cases"), LIST)
     item = shape(found["items"][0], CASE)
     assert (item["stage"], item["clock_running"], item["limit_seconds"]) == ("立案", True, 14_400)
-    full = shape(live.get(f"/api/cases/{item['id']}"), CASE | {"steps", "events", "actions"})
+    full = shape(
+        live.get(f"/api/cases/{item['id']}"), CASE | {"steps", "events", "event_counts", "actions"}
+    )
     [step] = [shape(each, STEP) for each in full["steps"]]
     assert (step["action"], step["action_title"]["en"]) == ("open", "Filed")
     assert [shape(each, EVENT)["case"] for each in full["events"]] == [item["id"]]
+    assert full["event_counts"] == {"total": 1, "open": 1}
+    assert live.get(f"/api/events?case={item['id']}")["items"] == full["events"]
     for action in full["actions"]:
         shape(action, {"name", "title", "requires", "sets"})
     body = {"action": "assign", "assignee": "crew 1"}
     path = f"/api/cases/{item['id']}/actions"
     done = live.request("POST", path, "operator", json=body)
     assert done.status_code == 200
-    assert shape(done.json(), CASE | {"steps", "events", "actions"})["state"] == "assigned"
+    assert (
+        shape(done.json(), CASE | {"steps", "events", "event_counts", "actions"})["state"]
+        == "assigned"
+    )
     for body, status, field in [
         ({"action": "verify"}, 409, None),
         ({"action": "done"}, 422, "note"),

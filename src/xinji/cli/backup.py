@@ -21,6 +21,7 @@ from xinji.store.backup import (
     seal,
     verify,
 )
+from xinji.store.observations import microseconds
 
 PACKED = ".tar"
 
@@ -66,7 +67,8 @@ def _make(data: Path, into: Path) -> None:
         for file in sorted(left.iterdir()):
             shutil.move(file, into / file.name)
         left.rmdir()
-        at, held = made["at"], f"; ingest was held for {made['held_seconds'] * 1e3:.1f} ms"
+        at = microseconds(dt.datetime.fromisoformat(made["at"]))
+        held = f"; ingest was held for {made['held_seconds'] * 1e3:.1f} ms"
     manifest = seal(into, data / "photos", at, __version__)
     size = sum(file["bytes"] for file in manifest["files"].values())
     moment = dt.datetime.fromtimestamp(at / 1e6, dt.UTC).isoformat(timespec="seconds")

@@ -260,7 +260,6 @@ class Incidents:
             evidence={
                 "relation": {"zh": kind.zh, "en": kind.en},
                 "node": {"zh": node.zh, "en": node.en},
-                "onset": onset,
                 "members": len(things),
             },
         )

@@ -337,7 +337,7 @@ class Database:
         with self.reader.connect() as connection:
             yield connection
 
-    def rows(self, statement: sa.Select[Any], **values: Any) -> list[Any]:
+    def rows(self, statement: sa.Select[*tuple[Any, ...]], **values: Any) -> list[Any]:
         """Rows of a constant statement with `bindparam`s, for pages that are read all the time.
 
         `statement` is kept: a constant of a module, never one made for the call.

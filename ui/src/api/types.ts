@@ -266,7 +266,9 @@ export interface CaseAction {
 
 export interface CaseDetail extends Case {
   steps: CaseStep[]
+  /** Open ones first, at most 200. */
   events: EventItem[]
+  event_counts: { total: number; open: number }
   actions: CaseAction[]
 }
 

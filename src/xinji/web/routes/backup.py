@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from xinji.access.identity import Role
-from xinji.api.call import Call, Problem, Routes
+from xinji.api.call import Call, Problem, Routes, iso
 from xinji.store.backup import UNDER_WAY, Moment
 from xinji.store.observations import StoreFull
 
@@ -58,7 +58,7 @@ def backup_make(call: Call) -> dict[str, Any]:
         except BaseException:
             shutil.rmtree(into, ignore_errors=True)
             raise
-        return {"folder": name, "at": moment.at, "held_seconds": moment.held_seconds}
+        return {"folder": name, "at": iso(moment.at), "held_seconds": moment.held_seconds}
     except OSError as error:
         raise StoreFull(f"backup: {error.strerror}") from error
     finally:

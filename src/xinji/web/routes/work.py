@@ -27,7 +27,19 @@ _CASE: sa.BindParameter[str] = sa.bindparam("case")
 STEPS_OF_CASE = (
     sa.select(case_steps).where(case_steps.c.case_id == _CASE).order_by(case_steps.c.number)
 )
-EVENTS_OF_CASE = sa.select(events).where(events.c.case_id == _CASE).order_by(events.c.started_at)
+EVENTS_SHOWN = 200
+"""Events that stand on the page of a case; an incident has thousands, `/api/events?case=` all."""
+_OF_CASE = events.c.case_id == _CASE
+EVENTS_OF_CASE = (
+    sa.select(events)
+    .where(_OF_CASE)
+    .order_by(events.c.ended_at.is_not(None), events.c.started_at, events.c.id)
+    .limit(EVENTS_SHOWN)
+)
+EVENTS_COUNTED = sa.select(
+    sa.func.count().label("total"),
+    sa.func.count().filter(events.c.ended_at.is_(None)).label("open"),
+).where(_OF_CASE)
 
 
 def event_items(house: House, rows: Sequence[Any]) -> list[dict[str, Any]]:
@@ -107,12 +119,12 @@ def case_items(house: House, rows: Sequence[Any]) -> list[dict[str, Any]]:
     return items
 
 
-@routes.get("/api/events", query="thing rule area open from to limit cursor format")
+@routes.get("/api/events", query="thing rule case area open from to limit cursor format")
 def events_list(call: Call) -> Any:
     """Events, newest first."""
     e = events.c
     query = sa.select(events).where(within(e.area, call.person.area))
-    for name, column in (("thing", e.thing), ("rule", e.rule)):
+    for name, column in (("thing", e.thing), ("rule", e.rule), ("case", e.case_id)):
         if value := call.text(name):
             query = query.where(column == value)
     if area := call.text("area"):
@@ -193,6 +205,7 @@ def _full(call: Call, row: CaseRow) -> dict[str, Any]:
     actions["open"] = kind.state(kind.initial).title
     steps = house.database.rows(STEPS_OF_CASE, case=row.id)
     found = house.database.rows(EVENTS_OF_CASE, case=row.id)
+    [counted] = house.database.rows(EVENTS_COUNTED, case=row.id)
     return (
         case_items(house, [row])[0]
         | {
@@ -214,6 +227,7 @@ def _full(call: Call, row: CaseRow) -> dict[str, Any]:
                 for step in steps
             ],
             "events": event_items(house, found),
+            "event_counts": {"total": counted.total, "open": counted.open},
             "actions": [
                 {
                     "name": action.name,
