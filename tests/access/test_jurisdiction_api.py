@@ -132,7 +132,7 @@ def test_things_are_brought_into_the_own_area_and_taken_from_nobody(live: Live) 
         report = live.request("POST", path, WHO, content=body, headers=headers).json()
         assert report["created"] == 1
         assert [(e["row"], e["field"]) for e in report["errors"]] == [
-            (2, "area"), (3, "area"), (4, "id"), (5, "area"),
+            (3, "area"), (4, "area"), (5, "id"), (6, "area"),
         ]  # fmt: skip
     assert live.house.registry.things["gauge-11"].area == EAST
     assert not {"east-4", "east-5", "far-1"} & live.house.registry.things.keys()
