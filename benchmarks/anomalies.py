@@ -69,7 +69,7 @@ def detect(condition: Any, times: Any, values: Any) -> tuple[list[int], int]:
     place = Place("k", "t", "310105", 121.4, 31.2, "replayed")
     table = SeriesTable(16)
     table.number("t", "v", 1)
-    engine = RuleEngine(SimpleNamespace(things={"t": place}, areas={}), table)  # type: ignore[arg-type]
+    engine = RuleEngine(SimpleNamespace(things={"t": place}, areas={}, version=0), table)  # type: ignore[arg-type]
     engine.set_rules([rule])
     series = np.zeros(1, np.int32)
     detected: list[int] = []
@@ -77,7 +77,7 @@ def detect(condition: Any, times: Any, values: Any) -> tuple[list[int], int]:
     for at in range(len(times)):
         found = engine.observe(series, times[at : at + 1], values[at : at + 1])
         detected += [each.detected for each in found if each.opens]
-        if learnt == len(times) and engine._slots[0]["seen"] >= rule_kernel.HOURS:
+        if learnt == len(times) and engine._compiled.slots[0]["seen"] >= rule_kernel.HOURS:
             learnt = at + 1
     return detected, learnt
 

@@ -23,6 +23,7 @@ import sqlite3
 import statistics
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ import numpy as np
 from benchmarks.figures import Goal, Measured, Row, Setting, median_of
 from benchmarks.machine import sync_rate
 from benchmarks.processes import child, peak_memory_mib
+from benchmarks.step_rows import StepRows
 
 OPENED = 1_767_225_600_000_000
 LIMIT_US = 4 * 3_600 * 1_000_000
@@ -48,89 +50,71 @@ def fill(file: Path, total: int) -> int:
     Times lie in the future of `OPENED`; the limit of the open ones is reached in ten years, so that
     no timer fires by itself.
     """
-    from xinji.access.chain import GENESIS, link
+    from xinji.access.bound import row_digest
     from xinji.loop.case_row import CaseRow
 
     columns = ",".join("?" * len(CaseRow.__struct_fields__))
     connection = sqlite3.connect(file)
     connection.execute("pragma synchronous = off")
-    head, step = GENESIS, 0
+    made = StepRows()
     open_from = total - total // 10
     due = OPENED + 10 * 365 * 86_400 * 1_000_000
 
-    before = GENESIS
-
-    def linked(*record: Any) -> tuple[Any, ...]:
-        nonlocal head, step, before
-        step += 1
-        # the second column is the step's number within its case
-        own = GENESIS if record[1] == 1 else before
-        whole = (step, *record)
-        head = before = link(head, (*whole, own))
-        return (*whole, head, own)
-
-    def case(n: int) -> tuple[Any, ...]:
+    def case(n: int) -> CaseRow:
         at, is_open = OPENED + n * 1_000_000, n >= open_from
-        return msgspec.structs.astuple(
-            CaseRow(
-                id=f"CN20260101-{n + 1:07d}",
-                type="device-fault",
-                case_class="device-silent",
-                state="filed" if is_open else "closed",
-                stage="立案" if is_open else "结案",
-                title=f"雨量计 {n} · 失联",
-                title_en=f"Rain gauge {n} · silent",
-                thing=f"gauge-{n}",
-                area="310105001",
-                severity="minor",
-                opened_at=at,
-                due_at=due if is_open else None,
-                closed_at=None if is_open else at + 60_000_000,
-                outcome=None if is_open else "void",
-                assignee=None,
-                department="",
-                limit_us=due - at if is_open else LIMIT_US,
-                clock_us=0 if is_open else 60_000_000,
-                clock_at=at if is_open else None,
-                overdue=False,
-                indicator=None,
-                source="simulated",
-                steps=1 if is_open else 2,
-                revision=n + 1,
-            )
+        return CaseRow(
+            id=f"CN20260101-{n + 1:07d}",
+            type="device-fault",
+            case_class="device-silent",
+            state="filed" if is_open else "closed",
+            stage="立案" if is_open else "结案",
+            title=f"雨量计 {n} · 失联",
+            title_en=f"Rain gauge {n} · silent",
+            thing=f"gauge-{n}",
+            area="310105001",
+            severity="minor",
+            opened_at=at,
+            due_at=due if is_open else None,
+            closed_at=None if is_open else at + 60_000_000,
+            outcome=None if is_open else "void",
+            assignee=None,
+            department="",
+            limit_us=due - at if is_open else LIMIT_US,
+            clock_us=0 if is_open else 60_000_000,
+            clock_at=at if is_open else None,
+            overdue=False,
+            indicator=None,
+            source="simulated",
+            steps=1 if is_open else 2,
+            revision=n + 1,
         )
 
-    def steps(n: int) -> list[tuple[Any, ...]]:
-        key, at = f"CN20260101-{n + 1:07d}", OPENED + n * 1_000_000
-        found = [linked(key, 1, at, "open", "", "filed", "rule", "rule", "", "{}")]
-        if n < open_from:
-            found.append(
-                linked(key, 2, at + 60_000_000, "void", "filed", "closed", "admin",
-                       "administrator", "benchmark", "{}")
+    def steps(row: CaseRow) -> Iterator[tuple[Any, ...]]:
+        at, is_open = row.opened_at, row.closed_at is None
+        digest = row_digest("cases", msgspec.structs.asdict(row))
+        yield made.row(row.id, 1, at, "open", "", "filed", "rule", "rule", "", "{}", digest=digest)
+        if not is_open:
+            yield made.row(
+                row.id, 2, at + 60_000_000, "void", "filed", "closed", "admin", "administrator",
+                "benchmark", "{}", digest=digest,
             )  # fmt: skip
-        return found
+        made.forget(row.id)
 
     for begin in range(0, total, 50_000):
         numbers = range(begin, min(begin + 50_000, total))
-        connection.executemany(f"insert into cases values ({columns})", map(case, numbers))
+        rows = [case(n) for n in numbers]
         connection.executemany(
-            f"insert into case_steps values ({','.join('?' * 13)})",
-            (each for n in numbers for each in steps(n)),
+            f"insert into cases values ({columns})", map(msgspec.structs.astuple, rows)
         )
+        made.store(connection, (each for row in rows for each in steps(row)))
         connection.executemany(
             "insert into timers (case_id, name, due_at, action) values (?, 'limit', ?, 'escalate')",
             ((f"CN20260101-{n + 1:07d}", due) for n in numbers if n >= open_from),
         )
         connection.commit()
-    last = GENESIS
-    for *record, stored, own in connection.execute(
-        "select * from case_steps order by id limit 2000"
-    ):
-        assert link(last, (*record, own)) == stored
-        last = stored
     connection.execute("pragma wal_checkpoint(truncate)")
     connection.close()
-    return step
+    return made.count
 
 
 def ours(folder: Path, total: int, acts: int, seed: int, repeats: int) -> dict[str, Any]:

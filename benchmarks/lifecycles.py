@@ -46,6 +46,7 @@ from benchmarks.figures import Goal, Measured, Row, Setting, median_of
 from benchmarks.machine import sync_rate
 from benchmarks.mqtt import cpu_seconds, free_port
 from benchmarks.processes import ROOT, child, end, peak_memory_mib, wait_for_http
+from benchmarks.step_rows import StepRows
 
 CONNECTIONS = 32
 CLASSES = ("event.0110", "event.0410", "event.0405", "event.0201", "event.0111", "event.0112")
@@ -89,7 +90,7 @@ def house_of(folder: Path) -> Any:
 
 def fill(file: Path, total: int, seed: int) -> int:
     """Store `total` cases, the last hundredth of them dispatched; returns the number of steps."""
-    from xinji.access.chain import GENESIS, link
+    from xinji.access.bound import row_digest
     from xinji.loop.case_row import CaseRow
 
     generator = np.random.default_rng(seed)
@@ -99,41 +100,30 @@ def fill(file: Path, total: int, seed: int) -> int:
     longitudes = generator.uniform(WEST, WEST + SIDE, total)
     latitudes = generator.uniform(SOUTH, SOUTH + SIDE, total)
     open_from = total - total // 100
-    head, step = GENESIS, 0
-    before = {}
+    made = StepRows()
     connection = sqlite3.connect(file)
     connection.execute("pragma synchronous = off")
     connection.execute("pragma cache_size = -262144")
 
-    def linked(case: str, *record: Any) -> tuple[Any, ...]:
-        nonlocal head, step
-        step += 1
-        whole = (step, case, *record, before.get(case, GENESIS))
-        head = link(head, whole)
-        before[case] = head
-        return (*whole[:-1], head, whole[-1])
-
     def key(n: int) -> str:
         return f"CN20260101-{n + 1:07d}"
 
-    def case(n: int) -> tuple[Any, ...]:
+    def case(n: int) -> CaseRow:
         at, is_open = first + n * gap, n >= open_from
         code = CLASSES[n % len(CLASSES)]
-        return msgspec.structs.astuple(
-            CaseRow(
-                id=key(n), type="urban", case_class=code,
-                state="dispatched" if is_open else "closed",
-                stage="派遣" if is_open else "结案",
-                title=f"城市问题 · 某路 {n} 号", title_en=f"Problem · {n} Some Road", thing="",
-                area=AREAS[int(longitudes[n] >= WEST + SIDE / 2)], severity="minor", opened_at=at,
-                due_at=now + 30 * DAY_US if is_open else None,
-                closed_at=None if is_open else at + 3_600 * US,
-                outcome=None if is_open else "void", assignee="bench", department="",
-                limit_us=60 * DAY_US, clock_us=0, clock_at=at if is_open else None, overdue=False,
-                indicator=None, source="simulated", steps=3, revision=2 * n + 2,
-                condition=f"{code}.1", channel="patrol", reports=1,
-                longitude=float(longitudes[n]), latitude=float(latitudes[n]),
-            )
+        return CaseRow(
+            id=key(n), type="urban", case_class=code,
+            state="dispatched" if is_open else "closed",
+            stage="派遣" if is_open else "结案",
+            title=f"城市问题 · 某路 {n} 号", title_en=f"Problem · {n} Some Road", thing="",
+            area=AREAS[int(longitudes[n] >= WEST + SIDE / 2)], severity="minor", opened_at=at,
+            due_at=now + 30 * DAY_US if is_open else None,
+            closed_at=None if is_open else at + 3_600 * US,
+            outcome=None if is_open else "void", assignee="bench", department="",
+            limit_us=60 * DAY_US, clock_us=0, clock_at=at if is_open else None, overdue=False,
+            indicator=None, source="simulated", steps=3, revision=2 * n + 2,
+            condition=f"{code}.1", channel="patrol", reports=1,
+            longitude=float(longitudes[n]), latitude=float(latitudes[n]),
         )  # fmt: skip
 
     def report(n: int) -> tuple[Any, ...]:
@@ -146,36 +136,43 @@ def fill(file: Path, total: int, seed: int) -> int:
             2 * n + 1,
         )  # fmt: skip
 
-    def steps(n: int) -> Iterator[tuple[Any, ...]]:
-        name, at, is_open = key(n), first + n * gap, n >= open_from
-        yield linked(name, 1, at, "open", "", "reported", "seed", "patrol", "", "{}")
-        yield linked(name, 2, at, "file", "reported", "filed", "intake", "rule", "", "{}")
-        act, state, role = (
-            ("dispatch", "dispatched", "rule") if is_open else ("void", "closed", "intake")
+    def steps(row: CaseRow) -> Iterator[tuple[Any, ...]]:
+        name, at, digest = row.id, row.opened_at, row_digest("cases", msgspec.structs.asdict(row))
+        last = ("void", "closed", "intake") if row.closed_at else ("dispatch", "dispatched", "rule")
+        action, state, role = last
+        acts = (
+            (at, "open", "", "reported", "seed", "patrol", "", "{}"),
+            (at, "file", "reported", "filed", "intake", "rule", "", "{}"),
+            (at + 60 * US, action, "filed", state, "seed", role, "seed", "{}"),
         )
-        yield linked(name, 3, at + 60 * US, act, "filed", state, "seed", role, "seed", "{}")
-        before.pop(name)
+        for number, act in enumerate(acts, 1):
+            yield made.row(name, number, *act, digest=digest)
+        made.forget(name)
+
+    def insert(table: str, rows: list[tuple[Any, ...]]) -> None:
+        marks = ",".join("?" * len(rows[0]))
+        connection.executemany(f"insert into {table} values ({marks})", rows)
 
     for begin in range(0, total, 50_000):
         numbers = range(begin, min(begin + 50_000, total))
-        for table, make in (("cases", case), ("reports", report)):
-            rows = [make(n) for n in numbers]
-            marks = ",".join("?" * len(rows[0]))
-            connection.executemany(f"insert into {table} values ({marks})", rows)
-        connection.executemany(
-            f"insert into case_steps values ({','.join('?' * 13)})",
-            (each for n in numbers for each in steps(n)),
-        )
+        rows = [case(n) for n in numbers]
+        insert("cases", [msgspec.structs.astuple(row) for row in rows])
+        insert("reports", [report(n) for n in numbers])
+        made.store(connection, (each for row in rows for each in steps(row)))
         connection.commit()
+    connection.commit()
     connection.execute(
         "insert into photos values (?, 'image/jpeg', 1, 1, 1, 'after', ?, null, null, '', 1, "
         "'seed', ?)",
         (PHOTO, now, now),
     )
+    kept = file.parent / "photos" / PHOTO[:2] / f"{PHOTO}.jpg"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_bytes(b"")
     connection.commit()
     connection.execute("pragma wal_checkpoint(truncate)")
     connection.close()
-    return step
+    return made.count
 
 
 def serve(folder: Path, port: int) -> None:

@@ -57,7 +57,7 @@ def engine_of(rules_total: int, series_total: int) -> Any:
     table = SeriesTable(1 << 18)
     for thing in places:
         table.number(thing, "value", 0)
-    engine = RuleEngine(SimpleNamespace(things=places, areas={}), table)  # type: ignore[arg-type]
+    engine = RuleEngine(SimpleNamespace(things=places, areas={}, version=0), table)  # type: ignore[arg-type]
     engine.set_rules(rules)
     engine.attach()
     engine.warm()
@@ -70,7 +70,7 @@ def one(rules_total: int, series_total: int, rows_total: int, seed: int) -> dict
     engine = engine_of(rules_total, series_total)
     attach = time.perf_counter() - start
     generator = np.random.default_rng(seed)
-    result: dict[str, Any] = {"attach_s": round(attach, 2), "slots": int(engine._slot_count)}
+    result: dict[str, Any] = {"attach_s": round(attach, 2), "slots": int(engine._compiled.count)}
     clock = 1_767_225_600_000_000
     for batch in (1_000, 50_000):
         cpu = wall = 0.0
