@@ -202,10 +202,8 @@ def serve(folder: Path, port: int) -> None:
                                 access_log=False)  # fmt: skip
         server = uvicorn.Server(config)
         await house.start()
-        turning = asyncio.create_task(changes.run())
         await server.serve()
         changes.close()
-        turning.cancel()
         await house.stop()
 
     uvloop.run(run())

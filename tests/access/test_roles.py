@@ -37,6 +37,7 @@ WRITES = {
     ("POST", "/api/backups"): Role.ADMINISTRATOR,
 }
 READS_ABOVE_VIEWER = {
+    "/api/counters": Role.ADMINISTRATOR,
     "/api/refusals": Role.OPERATOR,
     "/api/users": Role.ADMINISTRATOR,
     "/api/users/{name}": Role.ADMINISTRATOR,

@@ -6,14 +6,14 @@ import asyncio
 
 import pytest
 
-from xinji.loop import chores
 from xinji.loop.chores import Chores
 from xinji.loop.clock import HouseClock
 from xinji.store.observations import StoreError
+from xinji.wire import kept_running
 
 
 def test_work_that_ends_or_fails_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chores, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(kept_running, "AGAIN_SECONDS", 0.0)
     begun: list[int] = []
 
     async def main() -> None:

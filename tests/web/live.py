@@ -88,18 +88,14 @@ class Live:
             uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
         )
         await self.house.start()
-        tasks = [
-            asyncio.create_task(server.serve(sockets=[self._socket])),
-            asyncio.create_task(changes.run()),
-        ]
+        serving = asyncio.create_task(server.serve(sockets=[self._socket]))
         while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
             await asyncio.sleep(0.01)
         self._started.set()
         await self._stop.wait()
         changes.close()
         server.should_exit = True
-        tasks[1].cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(serving, return_exceptions=True)
         await self.house.stop()
 
     def close(self) -> None:

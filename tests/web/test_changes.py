@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -10,6 +14,8 @@ import pytest
 from tests.web import live as live_module
 from tests.web.live import Live
 from xinji.web import changes as changes_module
+from xinji.wire import kept_running
+from xinji.wire.kept_running import faults
 
 
 def test_a_stored_value_arrives_at_who_watches_the_thing(live: Live) -> None:
@@ -96,6 +102,148 @@ def test_a_reader_that_left_is_forgotten(live: Live, monkeypatch: pytest.MonkeyP
                 return
         time.sleep(0.1)
     raise AssertionError("the places of those who left are not free again")
+
+
+def read_until(lines: Iterator[str], wanted: str, seconds: float = 20) -> list[str]:
+    """The lines up to one that begins so."""
+    seen: list[str] = []
+    until = time.monotonic() + seconds
+    for line in lines:
+        seen.append(line)
+        if line.startswith(wanted):
+            return seen
+        assert time.monotonic() < until, f"no {wanted} among {seen}"
+    raise AssertionError(f"the stream ended before {wanted}: {seen}")
+
+
+@contextmanager
+def lines_of(live: Live, who: str = "administrator", last_id: str = "") -> Iterator[Iterator[str]]:
+    headers = {"Authorization": f"Bearer {live.tokens[who]}"}
+    if last_id:
+        headers["Last-Event-ID"] = last_id
+    with httpx.stream("GET", live.url + "/api/changes", headers=headers, timeout=20) as response:
+        yield response.iter_lines()
+
+
+def put_thing(live: Live, id_: str) -> None:
+    csv = f"id,kind,name,longitude,latitude\n{id_},gauge,New,121.35,31.2\n".encode()
+    answer = live.request("POST", "/api/things/import?dry_run=false", content=csv)
+    assert answer.status_code == 200, answer.text
+
+
+def test_who_comes_back_in_time_goes_on_where_it_was(live: Live) -> None:
+    with lines_of(live) as lines:
+        put_thing(live, "back-1")
+        seen = read_until(lines, 'data: {"id":"back-1"')
+    last_id = [line[4:] for line in seen if line.startswith("id: ")][-1]
+    put_thing(live, "back-2")
+    time.sleep(2 * changes_module.FLUSH_SECONDS)
+    with lines_of(live, last_id=last_id) as lines:
+        seen = read_until(lines, 'data: {"id":"back-2"')
+    assert "event: behind" not in seen
+    assert not any("back-1" in line for line in seen), "what it has had is not sent again"
+
+
+def test_who_comes_back_too_late_is_told(live: Live) -> None:
+    with lines_of(live, last_id="0123456789abcdef-1") as lines:
+        read_until(lines, "event: behind")
+        put_thing(live, "late-1")
+        read_until(lines, 'data: {"id":"late-1"')
+
+
+def test_what_was_not_noted_while_nobody_listened_is_not_passed_over_in_silence(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with lines_of(live) as lines:
+        last_id = read_until(lines, "id: ")[-1][4:]
+        monkeypatch.setattr(changes_module, "KEPT_SECONDS", 0.0)
+        time.sleep(2 * changes_module.FLUSH_SECONDS)
+    time.sleep(2 * changes_module.FLUSH_SECONDS)
+    with lines_of(live, last_id=last_id) as lines:
+        read_until(lines, "event: behind")
+
+
+def test_more_changes_than_can_wait_are_told_to_every_reader(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes_module, "MOST_WAITING", 3)
+    with lines_of(live) as lines:
+        read_until(lines, "id: ")
+        rows = "".join(f"many-{n},gauge,New,121.35,31.2\n" for n in range(5))
+        csv = ("id,kind,name,longitude,latitude\n" + rows).encode()
+        live.request("POST", "/api/things/import?dry_run=false", content=csv)
+        read_until(lines, "event: behind")
+
+
+def test_opening_and_closing_streams_ends_nobody_elses(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The set of readers changes while it is looked at: updates go on all the same."""
+    stop = threading.Event()
+    faults_before = faults.total()
+    real = changes_module.latest_of
+
+    def slow(*given: Any) -> Any:
+        time.sleep(0.05)
+        return real(*given)
+
+    monkeypatch.setattr(changes_module, "latest_of", slow)
+
+    def come_and_go() -> None:
+        headers = {"Authorization": f"Bearer {live.tokens['viewer']}"}
+        while not stop.is_set():
+            with httpx.stream("GET", live.url + "/api/changes?thing=gauge-1", headers=headers):
+                pass
+
+    comers = [threading.Thread(target=come_and_go) for _ in range(4)]
+    with live.stream("/api/changes") as stream:
+        for each in comers:
+            each.start()
+        try:
+            for n in range(6):
+                put_thing(live, f"goes-on-{n}")
+                stream.wait("thing", id=f"goes-on-{n}")
+        finally:
+            stop.set()
+            for each in comers:
+                each.join()
+    assert faults.total() == faults_before
+
+
+def test_a_fault_of_the_flush_is_counted_and_updates_go_on(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_running, "AGAIN_SECONDS", 0.0)
+    real, broken = changes_module.case_items, threading.Event()
+
+    def breaks(*given: Any) -> Any:
+        if not broken.is_set():
+            broken.set()
+            raise ValueError("a fault nobody foresaw")
+        return real(*given)
+
+    name = "web.changes.Changes.run"
+    before = live.get("/api/counters")["failed_work"].get(name, 0)
+    with lines_of(live) as lines:
+        read_until(lines, "id: ")
+        monkeypatch.setattr(changes_module, "case_items", breaks)
+        read_until(lines, "event: behind")
+        put_thing(live, "after-fault")
+        read_until(lines, 'data: {"id":"after-fault"')
+    assert live.get("/api/counters")["failed_work"][name] == before + 1
+
+
+def test_a_person_has_a_number_of_streams_and_others_have_theirs(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes_module, "MAXIMUM_OF_A_PERSON", 1)
+    with lines_of(live, "operator") as lines:
+        read_until(lines, "id: ")
+        refused = live.request("GET", "/api/changes", "operator")
+        assert refused.status_code == 429
+        assert int(refused.headers["retry-after"]) > 0
+        with lines_of(live, "west-operator") as others:
+            read_until(others, "id: ")
 
 
 def test_a_stopping_server_says_goodbye(tmp_path) -> None:

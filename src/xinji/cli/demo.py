@@ -28,6 +28,7 @@ from xinji.loop.house import House
 from xinji.plan.board import board
 from xinji.store.schema import cases, events
 from xinji.store.work_schema import workers
+from xinji.wire.kept_running import watched
 
 TRUTH_FILE = "truth.jsonl"
 STREET_FILE = "street.jsonl"
@@ -90,6 +91,7 @@ async def _run(arguments: argparse.Namespace) -> int:
             processes += await _street(arguments, here)
         waiting = [asyncio.create_task(here.stopping.wait())]
         hurrying = asyncio.create_task(_hurry(arguments, here, district))
+        hurrying.add_done_callback(watched("demo.hurry"))
         ended = [asyncio.create_task(process.wait()) for process in processes]
         try:
             await asyncio.wait(

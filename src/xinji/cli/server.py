@@ -36,6 +36,7 @@ from xinji.store.observations import StoreError
 from xinji.systems import discover
 from xinji.systems.platforms.operations.part import Operations
 from xinji.web.app import application
+from xinji.wire.kept_running import watched
 from xinji.wire.mqtt.listener import Listener
 
 log = logging.getLogger(__name__)
@@ -213,7 +214,9 @@ async def running(options: Options) -> AsyncIterator[Running]:
         await house.start()
         operations = house.parts.get("platforms.operations")
         if isinstance(operations, Operations):
-            loop.run_in_executor(None, operations.reader.warm)
+            loop.run_in_executor(None, operations.reader.warm).add_done_callback(
+                watched("texts.warm")
+            )
     except BaseException:
         listening.close()
         house.close()
@@ -223,7 +226,9 @@ async def running(options: Options) -> AsyncIterator[Running]:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
-    pushing = asyncio.create_task(changes.run())
+    serving.add_done_callback(watched("http"))
+    # without its HTTP server the process is of no use: its supervisor starts it again
+    serving.add_done_callback(lambda _: stopping.set())
     port = listening.getsockname()[1]
     scheme = "https" if options.certificate else "http"
     url = f"{scheme}://{options.host}:{port}"
@@ -244,11 +249,10 @@ async def running(options: Options) -> AsyncIterator[Running]:
     finally:
         take_away(options.data)
         changes.close()
-        pushing.cancel()
         server.should_exit = True
         await listener.stop(2.0)
         with suppress(asyncio.CancelledError):
-            await asyncio.gather(serving, pushing, return_exceptions=True)
+            await asyncio.gather(serving, return_exceptions=True)
         with suppress(StoreError), house.database.essential():
             house.identity.end_local_tokens()
         await house.stop()

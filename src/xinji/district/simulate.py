@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -34,6 +35,7 @@ from xinji.model.system import System
 from xinji.model.things import Thing
 from xinji.systems import discover
 from xinji.systems.simulation import MICROSECONDS, Fleet
+from xinji.wire.kept_running import keep_running, watched
 
 log = logging.getLogger(__name__)
 
@@ -170,6 +172,7 @@ async def simulate(
             token = administrator_token or operator_token
             stations = [thing for thing in all_things(found) if thing.kind == "base-station"]
             bringing = asyncio.create_task(bring_network(http, token, where, stations, seed, truth))
+            bringing.add_done_callback(watched("network"))
         sent_before = 0
         house = await HouseTime.of(http) if house_clock else None
         if house is not None:
@@ -206,8 +209,10 @@ async def simulate(
             http, operator_token, lambda thing: devices.repair(thing, clock.now()), speed=speed
         )
         await mqtt.open()
-        crew_task = asyncio.create_task(crews.run()) if operator_token else None
-        following = asyncio.create_task(house.follow(http)) if house is not None else None
+        crew_task = keep_running("crews", crews.run) if operator_token else None
+        following = None
+        if house is not None:
+            following = keep_running("clock", partial(house.follow, http))
         reached(Phase.LIVE)
         at = begin
         try:

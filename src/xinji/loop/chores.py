@@ -1,6 +1,7 @@
 """What a running house does by itself: chores again and again, and work that never ends.
 
-Nothing of it ends in silence: a fault is logged, and the chore or the work goes on.
+Nothing of it ends in silence (`wire/kept_running.py`): a fault is logged and counted, and the chore
+or the work goes on.
 """
 
 from __future__ import annotations
@@ -12,11 +13,9 @@ from typing import Any
 
 from xinji.loop.clock import HouseClock
 from xinji.store.observations import StoreError
+from xinji.wire.kept_running import keep_running, note_fault
 
 log = logging.getLogger(__name__)
-
-AGAIN_SECONDS = 1.0
-"""Before work that failed begins again."""
 
 
 class Chores:
@@ -48,8 +47,8 @@ class Chores:
                     await chore()
                 except StoreError as error:
                     log.error("put off: %s", error)
-                except Exception:
-                    log.exception("a chore of the house failed; it is tried again")
+                except Exception as error:
+                    note_fault(_name(chore), error)
                 fast = seconds / self._clock.speed
                 await asyncio.sleep(seconds if shortest is None else max(shortest, fast))
 
@@ -61,15 +60,7 @@ class Chores:
 
     def start(self) -> None:
         """Begin everything that was declared; on the event loop."""
-        self._tasks = [asyncio.create_task(self._watched(work)) for work in self._works]
-
-    async def _watched(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        while True:
-            try:
-                await work()
-            except Exception:
-                log.exception("work of the house ended; it begins again")
-            await asyncio.sleep(AGAIN_SECONDS)
+        self._tasks = [keep_running(_name(work), work) for work in self._works]
 
     async def stop(self) -> None:
         """End everything."""
@@ -77,3 +68,7 @@ class Chores:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+
+
+def _name(work: Callable[..., Any]) -> str:
+    return f"{work.__module__.removeprefix('xinji.')}.{work.__qualname__}"

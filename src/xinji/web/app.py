@@ -18,6 +18,7 @@ from xinji.web.routes import (
     accounts,
     audit,
     backup,
+    counters,
     credentials,
     district,
     jobs,
@@ -45,6 +46,7 @@ SUBJECTS = (
     credentials,
     audit,
     backup,
+    counters,
 )
 """Routes of the application itself; systems bring their own."""
 
@@ -89,7 +91,7 @@ class SecurityHeaders:
 
 
 def application(site: Site) -> tuple[Starlette, Changes]:
-    """The ASGI application of a site, and its change streams (run `Changes.run` beside it)."""
+    """The ASGI application of a site, and its change streams, which the house runs."""
     changes = Changes(site.house)
     endpoints: list[Endpoint] = [e for subject in SUBJECTS for e in subject.routes.endpoints]
     endpoints += changes.routes().endpoints

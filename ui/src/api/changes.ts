@@ -17,11 +17,12 @@ export const streaming = ref(false)
 
 const NAMES = ['latest', 'thing', 'event', 'case', 'stored'] as const
 
-/** A Server-Sent Events line that opens again after a break and tells when it did. */
+/** A Server-Sent Events line that opens again after a break and tells when it missed something. */
 class Stream {
   private source: EventSource | null = null
   private timer: ReturnType<typeof setTimeout> | undefined
   private opened = false
+  private begun: EventSource | null = null
   readonly listeners: Listeners = {
     latest: new Set(),
     thing: new Set(),
@@ -41,16 +42,23 @@ class Stream {
     this.source = source
     source.onopen = () => {
       this.report(true)
-      // What happened while the line was down is not repeated: whoever listens reads again.
-      if (this.opened) this.reopened.forEach((listener) => listener())
+      // A new line knows nothing of the one before: whoever listens reads again.
+      if (this.opened && this.begun !== source) this.reread()
       this.opened = true
+      this.begun = source
     }
     source.onerror = () => {
       this.report(false)
       // The browser tries again by itself, except after an HTTP error.
       if (source.readyState === EventSource.CLOSED) this.timer = setTimeout(() => this.open(), 5000)
     }
+    // The browser's own line goes on where it was (Last-Event-ID); when it cannot, the server says so.
+    source.addEventListener('behind', () => this.reread())
     for (const name of NAMES) this.relay(source, name)
+  }
+
+  private reread(): void {
+    this.reopened.forEach((listener) => listener())
   }
 
   private relay<Name extends keyof Changes>(source: EventSource, name: Name): void {
@@ -94,7 +102,7 @@ export function onChange<Name extends keyof Changes>(
   onScopeDispose(() => shared.listeners[name].delete(listener))
 }
 
-/** Calls `listener` when the stream is back after a break: the page must read again. */
+/** Calls `listener` when changes were missed, by a break or a slow line: the page must read again. */
 export function onReopened(listener: () => void): void {
   shared.reopened.add(listener)
   onScopeDispose(() => shared.reopened.delete(listener))

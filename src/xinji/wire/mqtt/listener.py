@@ -10,6 +10,7 @@ import logging
 import ssl as tls
 
 from xinji.wire.inlet import Gate, Inlet
+from xinji.wire.kept_running import keep_running
 from xinji.wire.mqtt.connection import Connection
 from xinji.wire.mqtt.endpoint import Endpoint
 from xinji.wire.mqtt.limits import Counters, Limits
@@ -52,7 +53,7 @@ class Listener:
         loop = asyncio.get_running_loop()
         if self._endpoint is None:
             self._endpoint = Endpoint(self._inlet, self._gate, self.limits, loop)
-            self._sweeper = loop.create_task(self._sweep())
+            self._sweeper = keep_running("wire.mqtt.sweep", self._sweep)
         server = await loop.create_server(
             self._connection,
             host,

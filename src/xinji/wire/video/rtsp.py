@@ -22,6 +22,7 @@ from urllib.parse import quote, unquote, urlsplit
 import numpy as np
 import numpy.typing as npt
 
+from xinji.wire.kept_running import watched
 from xinji.wire.video import jpeg_rtp
 
 Render = Callable[[str, int], npt.NDArray[np.uint8] | None]
@@ -219,7 +220,8 @@ class _Connection:
             self.stop()
             self.answer(200, number, {"Session": self._session})
             if request.method == "PLAY":
-                self._playing = asyncio.ensure_future(self._play())
+                self._playing = asyncio.create_task(self._play())
+                self._playing.add_done_callback(watched("camera.play"))
             if request.method == "TEARDOWN":
                 self._session = ""
                 return False
@@ -307,7 +309,6 @@ class _Connection:
         """End the playing, if any."""
         if self._playing is not None:
             self._playing.cancel()
-            self._playing.add_done_callback(lambda done: done.cancelled() or done.exception())
             self._playing = None
 
     def answer(

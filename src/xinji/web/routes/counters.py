@@ -1,0 +1,19 @@
+"""What the process has counted since it began: faults, streams."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xinji.access.identity import Role
+from xinji.access.jurisdiction import Reach
+from xinji.api.call import Call, Routes, failures
+from xinji.web.changes import streams
+from xinji.wire.kept_running import faults
+
+routes = Routes()
+
+
+@routes.get("/api/counters", role=Role.ADMINISTRATOR, reach=Reach.DISTRICT)
+def counters(_call: Call) -> dict[str, Any]:
+    """What the process has counted since it began: requests and work that failed, streams."""
+    return {"failed_requests": failures, "failed_work": faults, "streams": streams}
