@@ -22,6 +22,7 @@ from argon2 import PasswordHasher
 from tests.conftest import SQUARE, gauge
 from tests.plan.house import PLAN, planned_house
 from xinji.access.identity import Role
+from xinji.access.passwords import Passwords
 from xinji.api.call import Site
 from xinji.loop.house import House
 from xinji.web.app import application
@@ -55,8 +56,8 @@ class Live:
         self.tokens: dict[str, str] = {}
         with pytest.MonkeyPatch.context() as patch:
             cheap = partial(PasswordHasher, time_cost=1, memory_cost=64)
-            patch.setattr("xinji.access.identity.PasswordHasher", cheap)
-            self.house.identity._hasher = cheap()
+            patch.setattr("xinji.access.passwords.PasswordHasher", cheap)
+            self.house.identity.passwords = Passwords()
         for name, role, area in [
             ("administrator", Role.ADMINISTRATOR, ""),
             ("operator", Role.OPERATOR, ""),

@@ -163,12 +163,13 @@ def change(identity: Identity, person: Person, known: Account, given: AccountCha
 def reset_password(identity: Identity, person: Person, known: Account) -> tuple[str, Ended]:
     """A one-time password for an account of the person's reach, and what that ended.
 
-    Raises Beyond.
+    Raises Beyond, HashingBusyError.
     """
     keep_below(person, known.role, known.area)
     password = secrets.token_urlsafe(12)
+    made = identity.hash_of(known.name, password)
     with identity.database.writing() as connection:
-        identity.set_password(known.name, password, must_change=True)
+        identity.set_password(known.name, made, must_change=True)
         identity.audit.record(person.name, "user.reset-password", known.name)
         ended, gone = identity.drop(connection, of_account(known.name))
     identity.tell(gone)

@@ -7,7 +7,6 @@ holds something open for a token (a stream of changes) listens in `Identity.ende
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import secrets
 import time
@@ -17,11 +16,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from argon2.low_level import ARGON2_VERSION
 
 from xinji.access.audit import Audit
+from xinji.access.passwords import Passwords
 from xinji.access.policy import PolicyError, check_name, check_password, check_posts
 from xinji.store.database import Database
 from xinji.store.schema import tokens, users
@@ -104,19 +101,6 @@ def hashed(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def decoy(hasher: PasswordHasher) -> str:
-    """What looks like a password's hash by `hasher`, costs as much to verify, and is none's.
-
-    Salt and hash are drawn, not computed: making one costs nothing.
-    """
-    salt, drawn = (
-        base64.b64encode(secrets.token_bytes(size)).decode().rstrip("=")
-        for size in (hasher.salt_len, hasher.hash_len)
-    )
-    cost = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
-    return f"$argon2id$v={ARGON2_VERSION}${cost}${salt}${drawn}"
-
-
 class Identity:
     """Accounts and tokens.
 
@@ -131,22 +115,20 @@ class Identity:
         self.now = now
         self.ended: list[Callable[[frozenset[str]], object]] = []
         """Told the hashes of tokens that have ended: what they hold open ends too."""
-        self._hasher = PasswordHasher()
+        self.passwords = Passwords()
         self._known: dict[str, _Known] = {}
         self._used: dict[str, int] = {}
         self._changes, self._changing = 0, False
         sa.event.listen(database.writer, "after_cursor_execute", self._notice)
         sa.event.listen(database.writer, "begin", self._settle)
-        # Spent on unknown names, so that a name's existence does not show in the time taken.
-        self._decoy = decoy(self._hasher)
 
     def first_start(self) -> str | None:
         """Make the account `admin` in a house without people; returns its one-time password."""
-        with self.database.writing() as connection:
+        with self.database.reading() as connection:
             if connection.execute(sa.select(users.c.name).limit(1)).first():
                 return None
-            password = secrets.token_urlsafe(12)
-            self.add("admin", password, Role.ADMINISTRATOR, actor="system", must_change=True)
+        password = secrets.token_urlsafe(12)
+        self.add("admin", password, Role.ADMINISTRATOR, actor="system", must_change=True)
         return password
 
     def add(
@@ -161,17 +143,18 @@ class Identity:
         posts: Sequence[str] = (),
         department: str = "",
     ) -> None:
-        """Add an account. Raises PolicyError."""
+        """Add an account. Raises PolicyError, HashingBusyError."""
         check_name(name)
         check_password(password, name)
         check_posts(posts)
+        made = self.passwords.hash(password)  # before the writer's lock is taken
         with self.database.writing() as connection:
             if connection.execute(sa.select(users.c.name).where(users.c.name == name)).first():
                 raise PolicyError(f"name: {name} exists already")
             connection.execute(
                 sa.insert(users).values(
                     name=name,
-                    password_hash=self._hasher.hash(password),
+                    password_hash=made,
                     role=role.value,
                     area=area,
                     must_change_password=must_change,
@@ -189,7 +172,7 @@ class Identity:
             )
 
     def sign_in(self, name: str, password: str) -> tuple[str, Person]:
-        """A session token for a name and a password. Raises SignInError. About 40 ms by design."""
+        """A session token for a name and a password. Raises SignInError, HashingBusyError."""
         row = self._proven(name, password)
         with self.database.writing() as connection:
             connection.execute(
@@ -207,7 +190,8 @@ class Identity:
             row = connection.execute(account).first()
         if row is not None:
             self._refuse_locked(row)
-        right = self._matches(row.password_hash if row else self._decoy, password)
+        stored = row.password_hash if row else self.passwords.decoy
+        right = self.passwords.matches(stored, password)
         if row is None or row.disabled:
             raise SignInError("wrong name or password")
         # Looked at again under the lock: guesses made at the same time are counted one by one.
@@ -224,12 +208,6 @@ class Identity:
         left = row.locked_until - self.now()
         if left > 0:
             raise SignInError("account is locked", int(left) + 1)
-
-    def _matches(self, stored: str, password: str) -> bool:
-        try:
-            return self._hasher.verify(stored, password)
-        except (VerifyMismatchError, InvalidHashError):
-            return False
 
     def _fail(self, connection: sa.Connection, name: str, failures: int) -> None:
         locked = failures % FAILURES_BEFORE_LOCK == 0
@@ -346,25 +324,33 @@ class Identity:
     def change_password(self, name: str, old: str, new: str) -> Ended:
         """Replace a password and end all sessions and API tokens of the account.
 
-        Raises SignInError, PolicyError.
+        Raises SignInError, PolicyError, HashingBusyError.
         """
         self._proven(name, old)
+        made = self.hash_of(name, new)
         with self.database.writing() as connection:
-            self.set_password(name, new)
+            self.set_password(name, made)
             self.audit.record(name, "user.password", name)
             ended, gone = self.drop(connection, of_account(name))
         self.tell(gone)
         return ended
 
-    def set_password(self, name: str, new: str, *, must_change: bool = False) -> None:
-        """Store a password, in the open transaction. Raises PolicyError."""
+    def hash_of(self, name: str, new: str) -> str:
+        """The hash of a new password; never asked for while the writer's lock is held.
+
+        Raises PolicyError, HashingBusyError.
+        """
         check_password(new, name)
+        return self.passwords.hash(new)
+
+    def set_password(self, name: str, made: str, *, must_change: bool = False) -> None:
+        """Store the hash of a password (`hash_of`), in the open transaction."""
         with self.database.writing() as connection:
             connection.execute(
                 sa.update(users)
                 .where(users.c.name == name)
                 .values(
-                    password_hash=self._hasher.hash(new),
+                    password_hash=made,
                     must_change_password=must_change,
                     failures=0,
                     locked_until=0,

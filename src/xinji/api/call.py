@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from xinji.access.identity import Person, Role
 from xinji.access.jurisdiction import Beyond, Reach, admit
+from xinji.access.passwords import RETRY_SECONDS, HashingBusyError
 from xinji.api.body_limits import CONTROLS, MOST_ITEMS, beyond_limits
 from xinji.loop.house import House
 from xinji.model.indicators import Plan
@@ -388,6 +389,9 @@ def starlette_route(endpoint: Endpoint, site: Site) -> Route:
             return problem.response()
         except Beyond as error:
             return beyond(error).response()
+        except HashingBusyError as error:
+            headers = {"Retry-After": str(RETRY_SECONDS)}
+            return Problem(503, "Busy", str(error), headers=headers).response()
         except StoreFull as error:
             return Problem(503, "Not stored", str(error), headers={"Retry-After": "5"}).response()
         except StoreError as error:

@@ -6,6 +6,7 @@ from typing import Any
 
 from xinji.access.identity import Role
 from xinji.access.jurisdiction import Reach
+from xinji.access.passwords import hashing
 from xinji.api.call import Call, Routes, failures
 from xinji.web.changes import streams
 from xinji.wire.kept_running import faults
@@ -16,4 +17,9 @@ routes = Routes()
 @routes.get("/api/counters", role=Role.ADMINISTRATOR, reach=Reach.DISTRICT)
 def counters(_call: Call) -> dict[str, Any]:
     """What the process has counted since it began: requests and work that failed, streams."""
-    return {"failed_requests": failures, "failed_work": faults, "streams": streams}
+    return {
+        "failed_requests": failures,
+        "failed_work": faults,
+        "streams": streams,
+        "hashing": hashing,
+    }

@@ -1,0 +1,112 @@
+"""Hashes of passwords: argon2id, computed one at a time on a thread that steps back for others.
+
+A hash costs 64 MiB and tens of milliseconds of every core by design. However many are asked for at
+once, one is computed, few wait, and further ones are told to come back, so that strangers who sign
+in take neither memory nor time from what the house is for. Whoever is known waits in places that
+strangers cannot take.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import secrets
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from argon2.low_level import ARGON2_VERSION
+
+T = TypeVar("T")
+
+MOST_STRANGERS = 6
+"""Hashes of strangers that wait or are computed."""
+MOST = 12
+"""Hashes of all."""
+TURN_SECONDS = 0.8
+"""A hash whose turn has not come within this is given up: its asker is told to come back."""
+RETRY_SECONDS = 2
+STEP_BACK = 5
+"""Niceness (sched(7)) of the thread, which argon2's own threads inherit."""
+
+hashing: Counter[str] = Counter(computed=0, refused=0, given_up=0)
+"""Hashes since the process began."""
+
+
+class HashingBusyError(RuntimeError):
+    """Too many hashes are asked for at once; come back in `RETRY_SECONDS`."""
+
+
+class Passwords:
+    """Makes and checks hashes. Safe from any thread; every call may raise `HashingBusyError`."""
+
+    def __init__(self) -> None:
+        self._hasher = PasswordHasher()
+        self._thread = ThreadPoolExecutor(1, "passwords", _step_back)
+        self._lock = threading.Lock()
+        self._waiting = self._strangers = 0
+        self.decoy = decoy(self._hasher)
+        """What is checked for unknown names: their answer takes as long as a wrong password's."""
+
+    def hash(self, password: str) -> str:
+        """The hash of a password, for somebody who is signed in."""
+        return self._computed(lambda: self._hasher.hash(password), stranger=False)
+
+    def matches(self, stored: str, password: str, *, stranger: bool = True) -> bool:
+        """Whether `stored` is the hash of a password."""
+
+        def verify() -> bool:
+            try:
+                return self._hasher.verify(stored, password)
+            except (VerifyMismatchError, InvalidHashError):
+                return False
+
+        return self._computed(verify, stranger=stranger)
+
+    def _computed(self, work: Callable[[], T], *, stranger: bool) -> T:
+        with self._lock:
+            full = self._waiting >= MOST or (stranger and self._strangers >= MOST_STRANGERS)
+            if full:
+                hashing["refused"] += 1
+                raise HashingBusyError("too many passwords are being checked")
+            self._waiting += 1
+            self._strangers += stranger
+        asked = time.monotonic()
+
+        def turn() -> T:
+            if time.monotonic() - asked > TURN_SECONDS:
+                hashing["given_up"] += 1
+                raise HashingBusyError("the password's turn has not come in time")
+            hashing["computed"] += 1
+            return work()
+
+        try:
+            return self._thread.submit(turn).result()
+        finally:
+            with self._lock:
+                self._waiting -= 1
+                self._strangers -= stranger
+
+
+def decoy(hasher: PasswordHasher) -> str:
+    """What looks like a password's hash by `hasher`, costs as much to verify, and is none's.
+
+    Salt and hash are drawn, not computed: making one costs nothing.
+    """
+    salt, drawn = (
+        base64.b64encode(secrets.token_bytes(size)).decode().rstrip("=")
+        for size in (hasher.salt_len, hasher.hash_len)
+    )
+    cost = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    return f"$argon2id$v={ARGON2_VERSION}${cost}${salt}${drawn}"
+
+
+def _step_back() -> None:
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), STEP_BACK)
