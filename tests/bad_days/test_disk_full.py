@@ -100,6 +100,7 @@ def test_a_start_on_a_full_disk_reads_signs_in_says_so_and_recovers(small_disk: 
         fill(small_disk / "filler")
         served.start()
         assert served.get("/api/status")["status"] == "read-only", "before anybody tried to write"
+        assert served.get("/api/clock")["read_only"] is True
         body = {"name": "li", "password": PASSWORD}
         signed = httpx.post(f"{served.url}/api/sign-in", json=body, timeout=60)
         assert signed.status_code == 200

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 
+from tests.process import wait_until
 from tests.web.live import EAST, PASSWORD, WEST, Live
 
 TITLE = {"zh", "en"}
@@ -349,4 +351,17 @@ def test_a_copy_of_the_house_is_laid_down_in_its_folder(live: Live) -> None:
 
 
 def test_clock(live: Live) -> None:
-    shape(live.get("/api/clock"), {"now", "speed"})
+    keys = {"now", "speed", "wanted_speed", "behind_seconds", "read_only"}
+    clock = shape(live.get("/api/clock"), keys)
+    assert clock["speed"] == clock["wanted_speed"] == 1.0
+    assert clock["read_only"] is False
+    behind = Event()
+    live.house.ingest.keeper.submit(behind.wait)
+    try:
+        sending = Thread(target=live.send, args=(("gauge-3", 1.0),))
+        sending.start()
+        wait_until(lambda: live.get("/api/clock")["behind_seconds"] > 0, "it says that it is late")
+    finally:
+        behind.set()
+    sending.join()
+    wait_until(lambda: live.get("/api/clock")["behind_seconds"] == 0, "and that it is no more")

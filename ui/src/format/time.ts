@@ -38,6 +38,11 @@ export function today(): string {
   return day.value.format(houseTime())
 }
 
+/** The day of the week in the district, `周一`, `Mon`. */
+export function weekday(time: number): string {
+  const words = new Intl.DateTimeFormat(isChinese.value ? 'zh-CN' : 'en', { timeZone: zone.value, weekday: 'short' })
+  return words.format(time)
+}
 
 /** A duration in its two largest parts: `3 小时 20 分`, `3 h 20 min`. */
 export function duration(seconds: number | null | undefined): string {

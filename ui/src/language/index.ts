@@ -4,6 +4,7 @@ import { classes } from './classes'
 import { coverage } from './coverage'
 import { en } from './en'
 import { evaluation } from './evaluation'
+import { house } from './house'
 import { operations } from './operations'
 import { phone } from './phone'
 import { poles } from './poles'
@@ -13,7 +14,7 @@ import { zh } from './zh'
 export type Language = 'zh-CN' | 'en'
 
 /** Subjects that keep both languages of a message side by side. */
-const pairs = { ...urban, ...operations, ...evaluation, ...classes, ...phone, ...coverage, ...poles } as const
+const pairs = { ...urban, ...operations, ...evaluation, ...classes, ...phone, ...coverage, ...poles, ...house } as const
 
 export type Key = keyof typeof zh | keyof typeof pairs
 

@@ -98,6 +98,15 @@ def change_password(call: Call) -> None:
 
 @routes.get("/api/clock", role=None)
 def clock(call: Call) -> dict[str, object]:
-    """The house's clock, against which a page shows ages and countdowns."""
+    """The house's clock, against which a page shows ages and countdowns; and whether it keeps up.
+
+    `behind_seconds` are real ones. `speed` is less than `wanted_speed` while the house is behind.
+    """
     house = call.house
-    return {"now": iso(house.clock.now()), "speed": house.clock.speed}
+    return {
+        "now": iso(house.clock.now()),
+        "speed": house.clock.speed,
+        "wanted_speed": house.clock.wanted,
+        "behind_seconds": round(max(0.0, house.behind_seconds()), 1),
+        "read_only": bool(house.ingest.read_only),
+    }
