@@ -3,6 +3,7 @@ import { closeChanges, openChanges } from '@/api/changes'
 import { district, readDistrict } from '@/api/district'
 import { RequestError } from '@/api/request'
 import { readSession, session } from '@/api/session'
+import type { Role } from '@/api/types'
 import type { Key } from '@/language'
 import DeskShell from './shell/DeskShell.vue'
 import SignInPage from './pages/SignInPage.vue'
@@ -11,6 +12,8 @@ declare module 'vue-router' {
   interface RouteMeta {
     title?: Key
     open?: boolean
+    /** The least role that the page is for. */
+    role?: Role
   }
 }
 
@@ -35,6 +38,7 @@ export const router = createRouter({
         { path: 'evaluation', name: 'evaluation', component: () => import('./pages/EvaluationPage.vue'), meta: { title: 'nav.evaluation' } },
         { path: 'classes/:tab?', name: 'classes', component: () => import('./pages/ClassesPage.vue'), props: true, meta: { title: 'nav.classes' } },
         { path: 'coverage/:tab?', name: 'coverage', component: () => import('./pages/CoveragePage.vue'), props: true, meta: { title: 'nav.coverage' } },
+        { path: 'users/:name?', name: 'users', component: () => import('./pages/UsersPage.vue'), props: true, meta: { title: 'nav.users', role: 'administrator' } },
         { path: ':rest(.*)*', component: () => import('./pages/NotFoundPage.vue'), meta: { title: 'app.notFound' } },
       ],
     },

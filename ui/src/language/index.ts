@@ -1,5 +1,6 @@
 import { computed, ref, watchEffect } from 'vue'
 import type { Title } from '@/api/types'
+import { administration } from './administration'
 import { classes } from './classes'
 import { coverage } from './coverage'
 import { en } from './en'
@@ -14,7 +15,7 @@ import { zh } from './zh'
 export type Language = 'zh-CN' | 'en'
 
 /** Subjects that keep both languages of a message side by side. */
-const pairs = { ...urban, ...operations, ...evaluation, ...classes, ...phone, ...coverage, ...poles, ...house } as const
+const pairs = { ...urban, ...operations, ...evaluation, ...classes, ...phone, ...coverage, ...poles, ...house, ...administration } as const
 
 export type Key = keyof typeof zh | keyof typeof pairs
 
