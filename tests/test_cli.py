@@ -292,3 +292,44 @@ def test_a_headless_demo_ends_with_one_line_of_json(tmp_path: Path) -> None:
     assert last["things"] > 2_000
     assert last["cases_closed"] > 0
     assert last["indicators_with_data"] > 20
+
+
+@pytest.mark.parametrize("module", ["xinji.district.street.run", "xinji.cli.vision_watch"])
+def test_a_client_of_a_house_loads_none(module: str) -> None:
+    """The street and the hub are processes of their own: a house's libraries are 120 MB each."""
+    pytest.importorskip("av", reason="the extra `vision`")
+    code = (
+        f"import sys, {module}\n"
+        "print({'duckdb', 'numba', 'scipy', 'xinji.loop.house'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=150, check=True
+    )
+    assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of glibc")
+def test_many_threads_of_a_command_share_two_heaps() -> None:
+    code = """if True:
+        import ctypes, threading
+        from xinji.cli.heap import few_arenas
+        few_arenas()
+        c = ctypes.CDLL(None)
+        c.malloc.restype = ctypes.c_void_p
+        together = threading.Barrier(16)
+        def work():
+            together.wait()
+            c.malloc(5_000)
+            together.wait()
+        threads = [threading.Thread(target=work) for _ in range(16)]
+        [each.start() for each in threads]
+        [each.join() for each in threads]
+        c.fdopen.restype = ctypes.c_void_p
+        out = c.fdopen(1, b"w")
+        c.malloc_info(0, ctypes.c_void_p(out))
+        c.fflush(ctypes.c_void_p(out))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=150, check=True
+    )
+    assert 1 <= done.stdout.count("<heap nr=") <= 2

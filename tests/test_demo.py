@@ -113,6 +113,21 @@ def test_nobody_is_silent_because_the_machine_is_late(demo: Demo) -> None:
     assert things["silent"] < 0.02 * things["good"]
 
 
+def test_the_accounts_that_it_prints_are_ready(demo: Demo) -> None:
+    """A visitor signs in at the desk and on the phone without changing a password first."""
+    for name, post in (("leader", "leader"), ("worker", "worker")):
+        password = demo.said(rf"{name} +(\S+) +http")
+        with httpx.Client(base_url=demo.http.base_url, timeout=60) as client:
+            body = {"name": name, "password": password}
+            client.post("/api/sign-in", json=body).raise_for_status()
+            session = client.get("/api/session").raise_for_status().json()
+            assert post in session["posts"]
+            assert client.get("/api/cases?limit=1").is_success
+            if name == "worker":
+                assert client.get("/api/work/mine").is_success
+    assert re.search(r"/phone#/resident", demo.log.read_text())
+
+
 def test_it_ends_quietly(demo: Demo) -> None:
     demo.process.send_signal(signal.SIGINT)
     assert demo.process.wait(STOP_SECONDS) == 0

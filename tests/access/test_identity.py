@@ -303,3 +303,13 @@ def test_a_change_that_is_not_committed_yet_is_not_remembered(people: People) ->
             connection.execute(sa.update(users).values(disabled=True))
             assert pool.submit(people.identity.person, token).result() is not None
         assert pool.submit(people.identity.person, token).result() is None
+
+
+def test_nobody_signs_in_to_an_account_without_a_password(people: People) -> None:
+    people.identity.add("hub", None, Role.OPERATOR, actor="test")
+    token = people.identity.issue("hub", "hub", 1, actor="test")
+    found = people.identity.person(token)
+    assert found is not None and found.name == "hub"
+    for guess in ("", "None", "hub", PASSWORD):
+        with pytest.raises(SignInError):
+            people.identity.sign_in("hub", guess)

@@ -18,9 +18,9 @@ from xinji.district.simulate import (
     real_now,
     register,
     simulate,
-    things_geojson,
+    step_of,
 )
-from xinji.district.things import all_things, fleets
+from xinji.district.things import all_things, fleets, things_geojson
 from xinji.systems import discover
 
 DAY_US = 86_400 * 1_000_000
@@ -124,3 +124,11 @@ def test_history_as_arrow_has_nothing_before_service():
             assert since[thing] <= at < end
         total += rows
     assert total > 0
+
+
+def test_a_fast_clock_makes_the_steps_longer_and_the_messages_fewer():
+    """At thirty times real time, steps of a second were 600 messages a second."""
+    shortest = min(stream.period for fleet in FLEETS for stream in fleet.streams)
+    steps = [step_of(speed) / 1e6 for speed in (1.0, 4.5, 30.0, 90.0)]
+    assert steps == [1.0, 2.25, 10.0, 10.0]
+    assert max(steps) <= shortest

@@ -160,16 +160,18 @@ def change(identity: Identity, person: Person, known: Account, given: AccountCha
     return ended
 
 
-def reset_password(identity: Identity, person: Person, known: Account) -> tuple[str, Ended]:
-    """A one-time password for an account of the person's reach, and what that ended.
+def reset_password(
+    identity: Identity, person: Person, known: Account, *, one_time: bool = True
+) -> tuple[str, Ended]:
+    """A new password for an account of the person's reach, and what that ended.
 
-    Raises Beyond, HashingBusyError.
+    `one_time`: it has to be changed at the next sign-in. Raises Beyond, HashingBusyError.
     """
     keep_below(person, known.role, known.area)
     password = secrets.token_urlsafe(12)
     made = identity.hash_of(known.name, password)
     with identity.database.writing() as connection:
-        identity.set_password(known.name, made, must_change=True)
+        identity.set_password(known.name, made, must_change=one_time)
         identity.audit.record(person.name, "user.reset-password", known.name)
         ended, gone = identity.drop(connection, of_account(known.name))
     identity.tell(gone)

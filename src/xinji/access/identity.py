@@ -134,7 +134,7 @@ class Identity:
     def add(
         self,
         name: str,
-        password: str,
+        password: str | None,
         role: Role,
         *,
         area: str = "",
@@ -143,11 +143,16 @@ class Identity:
         posts: Sequence[str] = (),
         department: str = "",
     ) -> None:
-        """Add an account. Raises PolicyError, HashingBusyError."""
+        """Add an account; without a password nobody signs in, it has tokens only.
+
+        Raises PolicyError, HashingBusyError.
+        """
         check_name(name)
-        check_password(password, name)
+        if password is not None:
+            check_password(password, name)
         check_posts(posts)
-        made = self.passwords.hash(password)  # before the writer's lock is taken
+        # before the writer's lock is taken
+        made = self.passwords.decoy if password is None else self.passwords.hash(password)
         with self.database.writing() as connection:
             if connection.execute(sa.select(users.c.name).where(users.c.name == name)).first():
                 raise PolicyError(f"name: {name} exists already")

@@ -12,6 +12,7 @@ import logging
 import sys
 
 from xinji import __version__
+from xinji.cli.heap import few_arenas
 from xinji.plan.reading import PlanError
 from xinji.store.folder import FolderError
 from xinji.store.observations import StoreError
@@ -40,6 +41,7 @@ COMMANDS = (
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns its exit status."""
+    few_arenas()
     words = sys.argv[1:] if argv is None else argv
     # what the other commands import takes longer than most commands take
     asked = [word for word in words if word in COMMANDS][:1] or COMMANDS

@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +17,14 @@ import sqlalchemy as sa
 import uvloop
 
 from xinji.access.identity import Role
-from xinji.access.policy import PolicyError
+from xinji.cli.demo_people import guests, street_tokens, token
 from xinji.cli.serve import add_options, options_of
 from xinji.cli.server import Running, announce, running
 from xinji.district.simulate import Phase
 from xinji.loop.calendars import DISTRICT_TIME
 from xinji.loop.clock import HouseClock
-from xinji.loop.house import House
 from xinji.plan.board import board
 from xinji.store.schema import cases, events
-from xinji.store.work_schema import workers
 from xinji.wire.kept_running import watched
 
 TRUTH_FILE = "truth.jsonl"
@@ -36,7 +33,8 @@ CREWS = "crews"
 ADMINISTRATOR = "simulation"
 HUB = "vision-hub"
 HISTORY_DAYS = 3.0
-STOP_SECONDS = 10.0
+STOP_SECONDS = 3.0
+"""A client that has not ended by then is ended: the truth file is whole up to its last line."""
 SPEED = 30.0
 CAMERAS = 200
 """Streams that live in the demo: two cores draw, decode and judge about twenty looks a second."""
@@ -46,18 +44,6 @@ LEAST_SECONDS = 5.0
 """Real seconds between looks, however fast the clock."""
 FIRST_HOUR = 7
 """Local hour at which the demo's clock begins: a working day is about to start."""
-CREW = {
-    "sanitation": 14,
-    "enforcement": 10,
-    "traffic": 6,
-    "drainage": 4,
-    "roads": 3,
-    "greening": 2,
-    "facilities": 3,
-    "emergency": 4,
-}
-"""Workers by skill."""
-INSPECTORS = 10
 
 
 def add(commands: Any) -> None:
@@ -84,6 +70,7 @@ async def _run(arguments: argparse.Namespace) -> int:
     options = dataclasses.replace(options_of(arguments), clock=clock)
     async with running(options) as here:
         announce(here)
+        _introduce(here)
         history = 0.0 if known and here.house.store.row_count else arguments.history_days
         district = await _simulator(arguments, here, history)
         processes = [district]
@@ -113,6 +100,16 @@ async def _run(arguments: argparse.Namespace) -> int:
     if arguments.headless:
         print(json.dumps(result), flush=True)
     return 0
+
+
+def _introduce(here: Running) -> None:
+    """Tell who may be tried, with passwords that are new at each start."""
+    print("Accounts to try, each with a password of this start:", flush=True)
+    for guest in guests(here.house):
+        print(
+            f"  {guest.name:7} {guest.password}  {here.url}{guest.page}  {guest.what}", flush=True
+        )
+    print(f"  a resident needs no account: {here.url}/phone#/resident", flush=True)
 
 
 def _clock(arguments: argparse.Namespace, *, known: bool) -> HouseClock | None:
@@ -147,8 +144,8 @@ async def _simulator(
     secret = house.credentials.issue("simulation", source="simulated", actor="demo")
     environment = os.environ | {
         "XINJI_SECRET": secret,
-        "XINJI_TOKEN": _token(house, CREWS, Role.OPERATOR),
-        "XINJI_ADMINISTRATOR_TOKEN": _token(house, ADMINISTRATOR, Role.ADMINISTRATOR),
+        "XINJI_TOKEN": token(house, CREWS, Role.OPERATOR),
+        "XINJI_ADMINISTRATOR_TOKEN": token(house, ADMINISTRATOR, Role.ADMINISTRATOR),
     }
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -175,21 +172,10 @@ async def _simulator(
 async def _street(arguments: argparse.Namespace, here: Running) -> list[asyncio.subprocess.Process]:
     """Start the street, and the vision hub that watches it."""
     house = here.house
-    tokens: dict[str, str] = {}
-    for skill, count in CREW.items():
-        for number in range(1, count + 1):
-            name = f"worker-{skill}-{number:02d}"
-            tokens[name] = _token(house, name, Role.OPERATOR, ("worker", "simulated"))
-            _employ(house, name, skill)
-    for number in range(1, INSPECTORS + 1):
-        name = f"inspector-{number:02d}"
-        tokens[name] = _token(house, name, Role.OPERATOR, ("inspector", "simulated"))
-    posts = ("intake", "shift-leader", "dispatcher", "leader", "simulated")
-    tokens["office"] = _token(house, "office", Role.OPERATOR, posts)
     environment = os.environ | {
-        "XINJI_STREET_TOKENS": json.dumps(tokens),
-        "XINJI_ADMINISTRATOR_TOKEN": _token(house, ADMINISTRATOR, Role.ADMINISTRATOR),
-        "XINJI_TOKEN": _token(house, HUB, Role.OPERATOR, ("camera", "simulated")),
+        "XINJI_STREET_TOKENS": json.dumps(street_tokens(house)),
+        "XINJI_ADMINISTRATOR_TOKEN": token(house, ADMINISTRATOR, Role.ADMINISTRATOR),
+        "XINJI_TOKEN": token(house, HUB, Role.OPERATOR, ("camera", "simulated")),
     }
     commands = [
         ("street", "--url", here.url, "--cameras", str(arguments.cameras),
@@ -210,23 +196,6 @@ async def _street(arguments: argparse.Namespace, here: Running) -> list[asyncio.
         )
         for command in commands
     ]
-
-
-def _employ(house: House, name: str, skill: str) -> None:
-    """Enter a worker with a skill; the place comes from the worker's phone."""
-    with house.database.writing() as connection:
-        known = connection.execute(sa.select(workers.c.person).where(workers.c.person == name))
-        if known.first() is None:
-            connection.execute(
-                sa.insert(workers).values(person=name, department="", skills=[skill], on_duty=False)
-            )
-
-
-def _token(house: House, name: str, role: Role, posts: tuple[str, ...] = ()) -> str:
-    """A day's token of an account that only the demo uses (nobody knows its password)."""
-    with suppress(PolicyError):
-        house.identity.add(name, os.urandom(24).hex(), role, actor="demo", posts=posts)
-    return house.identity.issue(name, "demo", 1, actor="demo")
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

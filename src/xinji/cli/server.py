@@ -19,6 +19,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from xinji.api.call import Site
+from xinji.cli.heap import keep_small
 from xinji.cli.remote import leave, take_away
 from xinji.district.geography import load_district
 from xinji.loop.clock import HouseClock
@@ -211,6 +212,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
             await loop.run_in_executor(house.ingest.keeper, supervise, house, site.plan, lines)
 
         house.every(SUPERVISE_EVERY_SECONDS, watch_plan, SUPERVISE_FIRST_SECONDS)
+        house.chores.work(keep_small)
         await house.start()
         operations = house.parts.get("platforms.operations")
         if isinstance(operations, Operations):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import datetime as dt
 import json
 import os
@@ -17,6 +16,7 @@ from typing import Any
 import httpx
 import uvloop
 
+from xinji.cli.heap import keep_small
 from xinji.district.simulate import Phase, SimulationError, simulate
 from xinji.store.observations import microseconds
 
@@ -102,6 +102,11 @@ async def _simulate(arguments: argparse.Namespace) -> dict[str, Any] | None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, work.cancel)
-    with contextlib.suppress(asyncio.CancelledError):
+    # what drew the radio network is large and done after a minute
+    small = asyncio.create_task(keep_small())
+    try:
         return asdict(await work)
-    return None
+    except asyncio.CancelledError:
+        return None
+    finally:
+        small.cancel()

@@ -18,7 +18,6 @@ from functools import partial
 from pathlib import Path
 
 import httpx
-import msgspec
 
 from xinji.district.backfill import backfill
 from xinji.district.carriers import HttpCarrier, MqttCarrier, Tally
@@ -28,7 +27,7 @@ from xinji.district.geography import District, load_district
 from xinji.district.house_time import HouseTime
 from xinji.district.people import Crews
 from xinji.district.radio.bring import bring_network
-from xinji.district.things import all_things, fleets
+from xinji.district.things import all_things, fleets, things_geojson
 from xinji.district.truth import TruthFile
 from xinji.district.weather import Storm
 from xinji.model.system import System
@@ -216,8 +215,9 @@ async def simulate(
         reached(Phase.LIVE)
         at = begin
         try:
-            step = int(min(max(speed / STEPS_A_SECOND, 1.0), LONGEST_STEP) * MICROSECONDS)
             while duration is None or at < begin + duration * MICROSECONDS:
+                # the house's clock changes its speed on the way
+                step = step_of(clock.speed)
                 await clock.until(at + step)
                 for report in devices.reports(at, at + step):
                     if report.fleet.transport == "http":
@@ -250,6 +250,15 @@ async def simulate(
         )
 
 
+def step_of(speed: float) -> int:
+    """Microseconds of the run between two rounds of reports; about `STEPS_A_SECOND` a second.
+
+    Every report is a message, and every message may be a commit of the house: steps that stay
+    short on a fast clock cost a core and say nothing more.
+    """
+    return int(min(max(speed / STEPS_A_SECOND, 1.0), LONGEST_STEP) * MICROSECONDS)
+
+
 async def register(http: httpx.AsyncClient, token: str, things: Sequence[Thing]) -> int:
     """Register the things that the house does not know yet, all in one import; how many.
 
@@ -280,28 +289,6 @@ async def register(http: httpx.AsyncClient, token: str, things: Sequence[Thing])
     if report["errors"]:
         raise SimulationError(f"the house refuses {len(report['errors'])}: {report['errors'][0]}")
     return len(absent)
-
-
-def things_geojson(things: Sequence[Thing]) -> bytes:
-    """A GeoJSON FeatureCollection of things, as `POST /api/things/import` reads it."""
-    features = [
-        {
-            "type": "Feature",
-            "geometry": {"type": "Point", "coordinates": [thing.longitude, thing.latitude]},
-            "properties": {
-                "id": thing.id,
-                "kind": thing.kind,
-                "name": thing.name,
-                "area": thing.area,
-                "owner": thing.owner,
-                "source": thing.source,
-                "in_service_since": thing.in_service_since,
-                "attributes": thing.attributes,
-            },
-        }
-        for thing in things
-    ]
-    return msgspec.json.encode({"type": "FeatureCollection", "features": features})
 
 
 def _begin(start: int | None, speed: float, duration: float | None) -> int:

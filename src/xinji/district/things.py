@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 
 from xinji.district.geography import District
@@ -36,3 +37,25 @@ def fleets(district: District, systems: Sequence[System], seed: int) -> tuple[Fl
 def all_things(found: Sequence[Fleet]) -> list[Thing]:
     """Every thing of the fleets."""
     return [thing for fleet in found for thing in fleet.things]
+
+
+def things_geojson(things: Sequence[Thing]) -> bytes:
+    """A GeoJSON FeatureCollection of things, as `POST /api/things/import` reads it."""
+    features = [
+        {
+            "type": "Feature",
+            "geometry": {"type": "Point", "coordinates": [thing.longitude, thing.latitude]},
+            "properties": {
+                "id": thing.id,
+                "kind": thing.kind,
+                "name": thing.name,
+                "area": thing.area,
+                "owner": thing.owner,
+                "source": thing.source,
+                "in_service_since": thing.in_service_since,
+                "attributes": thing.attributes,
+            },
+        }
+        for thing in things
+    ]
+    return msgspec.json.encode({"type": "FeatureCollection", "features": features})

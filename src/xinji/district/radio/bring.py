@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Sequence
-from typing import Any
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
 
 import httpx
 
@@ -20,6 +22,8 @@ from xinji.systems.network.coverage.inputs.buildings import Buildings, buildings
 from xinji.systems.network.coverage.inputs.sites import sites_csv
 
 log = logging.getLogger(__name__)
+
+Made = TypeVar("Made")
 
 POLL_SECONDS = 1.0
 
@@ -57,7 +61,7 @@ async def bring_network(
         known = await ask("GET", "/api/coverage")
         tests = await ask("GET", "/api/coverage/drive-tests")
         if not (known["sectors"] and known["buildings"] and tests["items"]):
-            buildings, network = await asyncio.to_thread(prepared)
+            buildings, network = await aside(prepared)
             write_truth(truth, network)
             query = {"dry_run": "false", "source": "simulated", "datum": "wgs84"}
             for path, content in (
@@ -72,7 +76,7 @@ async def bring_network(
             job = await ask("GET", f"/api/jobs/{job['id']}")
         log.info("coverage: %s %s", job["state"], job["failure"])
         if not tests["items"]:
-            for operator, each in (await asyncio.to_thread(driven, buildings, network)).items():
+            for operator, each in (await aside(lambda: driven(buildings, network))).items():
                 named = query | {"operator": operator, "name": f"{operator} 2021-07"}
                 found = await ask(
                     "POST", "/api/coverage/drive-tests", params=named, content=each.csv
@@ -80,3 +84,29 @@ async def bring_network(
                 log.info("drive test of %s: %d samples", operator, found["kept"])
     except httpx.HTTPError as error:
         log.error("the radio network was not brought: %s", error)
+
+
+async def aside(work: Callable[[], Made]) -> Made:
+    """What `work` returns, from a thread that nobody waits for at the end of the process."""
+    loop = asyncio.get_running_loop()
+    made: asyncio.Future[Made] = loop.create_future()
+
+    def settle(answer: Made | None, error: Exception | None) -> None:
+        if made.done():
+            return
+        if error is not None:
+            made.set_exception(error)
+        else:
+            made.set_result(cast(Made, answer))
+
+    def run() -> None:
+        answer, failure = None, None
+        try:
+            answer = work()
+        except Exception as error:
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(settle, answer, failure)
+
+    threading.Thread(target=run, name="radio network", daemon=True).start()
+    return await made

@@ -14,7 +14,6 @@ import numpy as np
 
 from xinji.district.geography import load_district
 from xinji.district.house_time import HouseTime
-from xinji.district.simulate import things_geojson
 from xinji.district.street.cameras import StreetScenes, street_cameras, weather_of, zones_of
 from xinji.district.street.incidents import Street
 from xinji.district.street.people import (
@@ -26,6 +25,7 @@ from xinji.district.street.people import (
     Walker,
     World,
 )
+from xinji.district.things import things_geojson
 from xinji.district.truth import TruthFile
 from xinji.district.weather import rain_mm_h
 from xinji.model.things import Thing

@@ -7,14 +7,16 @@ import threading
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from xinji.loop.house import House
 from xinji.store.settings import read_setting, write_setting
 from xinji.store.weights import WeightsError
+
+if TYPE_CHECKING:  # the hub is a process of its own, and no house
+    from xinji.loop.house import House
 
 log = logging.getLogger(__name__)
 
