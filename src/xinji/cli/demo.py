@@ -35,6 +35,8 @@ HUB = "vision-hub"
 HISTORY_DAYS = 3.0
 STOP_SECONDS = 3.0
 """A client that has not ended by then is ended: the truth file is whole up to its last line."""
+MEMORY = "512MB"
+"""For the observations' engine: a few days of a district are small."""
 SPEED = 30.0
 CAMERAS = 200
 """Streams that live in the demo: two cores draw, decode and judge about twenty looks a second."""
@@ -67,7 +69,9 @@ def run(arguments: argparse.Namespace) -> int:
 async def _run(arguments: argparse.Namespace) -> int:
     known = (arguments.data / "registry.sqlite3").exists()
     clock = _clock(arguments, known=known)
-    options = dataclasses.replace(options_of(arguments), clock=clock)
+    asked = options_of(arguments)
+    policy = dataclasses.replace(asked.policy, memory=MEMORY)
+    options = dataclasses.replace(asked, clock=clock, policy=policy)
     async with running(options) as here:
         announce(here)
         _introduce(here)

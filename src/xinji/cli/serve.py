@@ -9,6 +9,7 @@ from typing import Any
 import uvloop
 
 from xinji.cli.server import Options, announce, running
+from xinji.loop.house import Policy
 
 
 def add(commands: Any) -> None:
@@ -44,7 +45,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         key=arguments.key,
         plan=arguments.plan,
         district=arguments.district,
-        raw_days=arguments.raw_days,
+        policy=Policy(raw_days=arguments.raw_days),
     )
 
 

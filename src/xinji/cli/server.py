@@ -12,7 +12,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvicorn
@@ -61,7 +61,7 @@ class Options:
     key: Path | None = None
     plan: Path | None = None
     district: Path | None = None
-    raw_days: int = 400
+    policy: Policy = field(default_factory=Policy)
     clock: HouseClock | None = None
 
 
@@ -134,7 +134,7 @@ def open_house(options: Options) -> Site:
         discover(),
         case_types=(SUPERVISION,),
         case_classes=(TARGET_BEHIND,),
-        policy=Policy(raw_days=options.raw_days),
+        policy=options.policy,
         clock=options.clock,
     )
     known = house.registry.areas

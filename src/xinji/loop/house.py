@@ -73,11 +73,16 @@ down to real time."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How long data are kept. Raw rows are folded to hours before they go."""
+    """How long data are kept, and in how much memory they are read.
+
+    Raw rows are folded to hours before they go. `memory` is the limit of the observations' engine,
+    which keeps what it has read until then.
+    """
 
     raw_days: int = 400
     hourly_days: int = 3_650
     refusals: int = 100_000
+    memory: str = "2GB"
 
 
 class House:
@@ -113,7 +118,7 @@ class House:
             self.holdings = Holdings(data, own_registry=not database_url)
             self.database = Database(database_url or f"sqlite:///{self.folder.registry}")
             opened.append(self.database)
-            self.store = DuckObservations(self.folder.observations)
+            self.store = DuckObservations(self.folder.observations, memory=self.policy.memory)
             opened.append(self.store)
             self.holdings.settle(self.database, self.store)
         except BaseException:

@@ -84,6 +84,17 @@ def test_skills_and_shifts_are_hard_and_the_reason_is_told():
     assert left_over(tasks[:1], [], [], NOW)[0].reason == "nobody is on duty"
 
 
+def test_what_somebody_returned_goes_to_another():
+    crew = [worker("near", 0), worker("far", 900)]
+    back = task("c", 0, returned_by=("near",))
+    assert pairs(assign_now([back], crew, NOW)) == {"c": "far"}
+    [route] = [each for each in plan_routes([back], crew, NOW, 1.0).routes if each.stops]
+    assert route.worker == "far"
+    nobody = task("c", 0, returned_by=("near", "far"))
+    assert assign_now([nobody], crew, NOW) == []
+    assert left_over([nobody], crew, [], NOW)[0].reason == "all who could do it have returned it"
+
+
 def test_nothing_and_nobody():
     assert assign_now([], [worker("w")], NOW) == []
     assert assign_now([task("c")], [], NOW) == []

@@ -33,6 +33,26 @@ def test_what_nobody_can_do_is_named_and_not_lost(street: Street) -> None:
     assert street.case(case)["state"] == "filed"
 
 
+def test_the_machine_hands_a_case_to_nobody_who_returned_it(street: Street) -> None:
+    """Nearest or not: what a worker has given back goes to another, or to a person's decision."""
+    dispatching = street.operations.dispatching
+    street.work("wang", 121.3500, ("sanitation",))
+    case = street.file()
+    dispatching.turn(automatic=True)
+    assert street.case(case)["assignee"] == "wang"
+    assert street.do("wang", case, "return", note="不在本网格").status_code == 200
+    sent, left = dispatching.turn(automatic=True)
+    assert sent == []
+    assert left[case].zh == "能处置的人员都已退回,请人工派遣"
+    dispatching.replan()
+    plan = street.get("/api/work/plan", "dispatcher")
+    assert [each["case"] for each in plan["unserved"]] == [case]
+    street.work("li", 121.3700, ("sanitation",))
+    sent, _ = dispatching.turn(automatic=True)
+    assert [each.worker for each in sent] == ["li"]
+    assert "wang" not in [each.worker for each in sent[0].alternatives]
+
+
 def test_who_overrides_the_proposal_is_asked_why(street: Street) -> None:
     street.work("wang", skills=("sanitation",))
     case = street.file()

@@ -33,7 +33,10 @@ MOST_TASKS, MOST_WORKERS = 5_000, 1_000
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """A case that needs somebody there. `waiting_since_us` is when it was found."""
+    """A case that needs somebody there. `waiting_since_us` is when it was found.
+
+    `returned_by` are those who had it and gave it back: it is not handed to them again.
+    """
 
     case: str
     longitude: float
@@ -43,6 +46,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     skills: tuple[str, ...] = ()
     waiting_since_us: int = 0
     area: str = ""
+    returned_by: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_place(self.longitude, self.latitude)
@@ -359,6 +363,9 @@ def _why(task: Task, workers: Sequence[Worker], now_us: int) -> str:
     able = [worker for worker in workers if set(task.skills) <= set(worker.skills)]
     if not able:
         return f"nobody on duty has the skill {', '.join(task.skills)}"
+    able = [worker for worker in able if worker.name not in task.returned_by]
+    if not able:
+        return "all who could do it have returned it"
     for worker in able:
         way = float(
             metres_between(worker.longitude, worker.latitude, task.longitude, task.latitude)
@@ -400,14 +407,20 @@ def _metres(tasks: Sequence[Task], workers: Sequence[Worker]) -> Floats:
 
 
 def _skilled(tasks: Sequence[Task], workers: Sequence[Worker]) -> Booleans:
-    """Whether the worker has all skills of the task, shape (workers, tasks)."""
+    """Whether the worker has all skills of the task and has not returned it, (workers, tasks)."""
     able = [set(worker.skills) for worker in workers]
     kinds: dict[tuple[str, ...], list[bool]] = {}
     columns = []
     for task in tasks:
         if task.skills not in kinds:
             kinds[task.skills] = [set(task.skills) <= skills for skills in able]
-        columns.append(kinds[task.skills])
+        fit = kinds[task.skills]
+        if task.returned_by:
+            fit = [
+                able and worker.name not in task.returned_by
+                for able, worker in zip(fit, workers, strict=True)
+            ]
+        columns.append(fit)
     return np.array(columns, np.bool_).T.reshape(len(workers), len(tasks))
 
 

@@ -19,7 +19,7 @@ from xinji.loop.case_row import CaseError, CaseRow, Change
 from xinji.loop.house import House
 from xinji.methods.geodesy import metres_between
 from xinji.model.title import Title
-from xinji.store.schema import cases, users
+from xinji.store.schema import case_steps, cases, users
 from xinji.store.work_schema import overrides, workers
 from xinji.systems.platforms.operations.class_table import ClassTable
 from xinji.systems.platforms.operations.dispatch import (
@@ -54,6 +54,8 @@ SERVICE_SECONDS = {
 WALK_M_S = 4.0
 PLAN_SECONDS = 3.0
 LARGEST_PLAN = 1_000
+MOST_WHO_RETURNED = 16
+"""Workers whose returns the plan heeds: each is a kind of vehicle of its own, and few kinds fit."""
 
 
 class Alternative(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,7 +160,21 @@ class Dispatching:
             ).all()
         return [CaseRow(*row) for row in rows]
 
-    def _task(self, row: CaseRow, now: int) -> Task:
+    def _returned(self, rows: list[CaseRow]) -> dict[str, tuple[str, ...]]:
+        """Who has had each case and gave it back."""
+        s = case_steps.c
+        with self._house.database.reading() as connection:
+            steps = connection.execute(
+                sa.select(s.case_id, s.actor)
+                .where(s.action == "return", s.case_id.in_([row.id for row in rows]))
+                .distinct()
+            ).all()
+        found: dict[str, tuple[str, ...]] = {}
+        for case, actor in steps:
+            found[case] = (*found.get(case, ()), actor)
+        return found
+
+    def _task(self, row: CaseRow, now: int, returned_by: tuple[str, ...] = ()) -> Task:
         urban = self._classes.classes.get(row.case_class)
         skill = urban.skill if urban else ""
         assert row.longitude is not None
@@ -172,6 +188,7 @@ class Dispatching:
             skills=(skill,) if skill else (),
             waiting_since_us=row.opened_at,
             area=row.area,
+            returned_by=returned_by,
         )
 
     def _worker(self, row: Any, now: int) -> Worker:
@@ -202,7 +219,8 @@ class Dispatching:
             if not filed:
                 return [], {}
             free = [row for row in self.workers(scope=scope) if row.open_cases < HAND]
-            tasks = [self._task(row, now) for row in filed]
+            returned = self._returned(filed)
+            tasks = [self._task(row, now, returned.get(row.id, ())) for row in filed]
             crew = [self._worker(row, now) for row in free]
             found = assign_now(tasks, crew, now)
             by_case = {task.case: task for task in tasks}
@@ -265,8 +283,9 @@ class Dispatching:
         if not rows or not crew:
             self.plan = None
             return
+        returned = _of_few(self._returned(rows))
         self.plan = plan_routes(
-            [self._task(row, now) for row in rows],
+            [self._task(row, now, returned.get(row.id, ())) for row in rows],
             [self._worker(row, now) for row in crew],
             now,
             seconds=PLAN_SECONDS,
@@ -289,11 +308,23 @@ class Dispatching:
         }
 
 
+def _of_few(returned: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The returns of at most `MOST_WHO_RETURNED` workers; the instant answer heeds all."""
+    heeded: set[str] = set()
+    found = {}
+    for case, names in returned.items():
+        if len(heeded | set(names)) <= MOST_WHO_RETURNED:
+            heeded |= set(names)
+            found[case] = names
+    return found
+
+
 def _proposal(each: Assignment, task: Task, crew: list[Worker], now: int) -> Proposal:
     """A choice with its words and the next three who could go."""
     others = []
     for worker in crew:
-        if worker.name == each.worker or not set(task.skills) <= set(worker.skills):
+        able = set(task.skills) <= set(worker.skills) and worker.name not in task.returned_by
+        if worker.name == each.worker or not able:
             continue
         way = metres_between(worker.longitude, worker.latitude, task.longitude, task.latitude)
         seconds = float(way) / worker.speed_m_s + max(0, worker.free_us - now) / US
@@ -331,5 +362,6 @@ _SKILLS = {
 _REASONS = {
     "nobody is on duty": "无人在岗或都已满负荷",
     "all who could do it have other cases first": "可派人员都有更急的案件",
+    "all who could do it have returned it": "能处置的人员都已退回,请人工派遣",
     "nobody with the skill can finish it before the shift ends": "具备技能的人员下班前无法完成",
 }
