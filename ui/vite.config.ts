@@ -1,6 +1,7 @@
 import { fileURLToPath, URL } from 'node:url'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig, type Plugin } from 'vite'
+import { compressed } from './compressed'
 import { phoneShell } from './phoneShell'
 
 /** Vant's icons: the font inside the style sheet is all that is needed, not the copy elsewhere. */
@@ -16,7 +17,7 @@ function ownIcons(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [vue(), ownIcons(), phoneShell()],
+  plugins: [vue(), ownIcons(), phoneShell(), compressed()],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   // The worker of MapLibre is an ES module that imports a shared chunk.
   worker: { format: 'es' },

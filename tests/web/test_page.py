@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,30 @@ def test_files_of_the_page_and_how_long_they_are_kept(live: Live, built: Path) -
     missing = live.request("GET", "/assets/none.js", "")
     assert missing.status_code == 404
     assert missing.headers["content-type"] == "application/problem+json"
+
+
+def test_a_file_goes_out_as_it_was_packed_when_built(live: Live, built: Path) -> None:
+    script = built / "assets" / "main-abc.js"
+    script.with_name("main-abc.js.gz").write_bytes(gzip.compress(b"let x = 1"))
+    packed = live.request("GET", "/assets/main-abc.js", "", headers={"Accept-Encoding": "br, gzip"})
+    assert (packed.text, packed.headers["content-encoding"]) == ("let x = 1", "gzip")
+    assert "javascript" in packed.headers["content-type"]
+    assert "immutable" in packed.headers["cache-control"]
+    assert packed.headers["vary"] == "Accept-Encoding"
+    plain = live.request("GET", "/assets/main-abc.js", "", headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers and plain.text == "let x = 1"
+
+
+def test_an_answer_of_json_is_packed_and_has_one_tag(live: Live) -> None:
+    packed = live.request("GET", "/api/openapi.json", "", headers={"Accept-Encoding": "gzip"})
+    plain = live.request("GET", "/api/openapi.json", "", headers={"Accept-Encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip" and packed.json() == plain.json()
+    assert int(packed.headers["content-length"]) < int(plain.headers["content-length"]) / 3
+    assert packed.headers["etag"] == plain.headers["etag"]
+    again = live.request(
+        "GET", "/api/openapi.json", "", headers={"If-None-Match": packed.headers["etag"]}
+    )
+    assert again.status_code == 304
 
 
 def test_a_page_that_is_not_built_says_how(

@@ -22,6 +22,7 @@ from xinji.access.identity import Person, Role
 from xinji.access.jurisdiction import Beyond, Reach, admit
 from xinji.access.passwords import RETRY_SECONDS, HashingBusyError
 from xinji.api.body_limits import CONTROLS, MOST_ITEMS, beyond_limits
+from xinji.api.compression import gzipped
 from xinji.loop.house import House
 from xinji.model.indicators import Plan
 from xinji.store.observations import StoreError, StoreFull, microseconds, moment
@@ -380,7 +381,10 @@ def starlette_route(endpoint: Endpoint, site: Site) -> Route:
                     raise
                 if isinstance(answer, Download):
                     _export(call, answer)
-                return answer
+                if asynchronous or answer is None or isinstance(answer, Response):
+                    return answer
+                # here, not in the loop that ingests: an answer may have megabytes
+                return json_response(answer, request)
 
             answer = await run_in_threadpool(work)
             if asynchronous and isinstance(answer, Awaitable):
@@ -417,15 +421,19 @@ def failed(route: str) -> Response:
 
 
 def json_response(answer: Any, request: Request) -> Response:
-    """JSON with an ETag; 304 when the caller has it already."""
+    """JSON, by gzip for who takes it, with an ETag; 304 when the caller has it already."""
     encoded = _encoder.encode(answer)
-    if request.method not in ("GET", "HEAD"):
-        return Response(encoded, media_type="application/json")
-    tag = f'"{hashlib.blake2b(encoded, digest_size=12).hexdigest()}"'
-    headers = {"ETag": tag, "Cache-Control": "no-cache, private"}
-    if tag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    return Response(encoded, media_type="application/json", headers=headers)
+    headers = {"Vary": "Accept-Encoding"}
+    if request.method in ("GET", "HEAD"):
+        # weak: one tag for the answer, however it is packed
+        tag = f'"{hashlib.blake2b(encoded, digest_size=12).hexdigest()}"'
+        headers |= {"ETag": f"W/{tag}", "Cache-Control": "no-cache, private"}
+        if tag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+    packed = gzipped(encoded, request.headers.get("accept-encoding", ""))
+    if packed is not None:
+        headers["Content-Encoding"] = "gzip"
+    return Response(packed or encoded, media_type="application/json", headers=headers)
 
 
 def iso(microseconds_: int | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from xinji.api.call import Call, Endpoint, Problem, Routes, Site, failed, starlette_route
+from xinji.api.compression import built
 from xinji.web.changes import Changes
 from xinji.web.openapi import document
 from xinji.web.routes import (
@@ -129,14 +131,23 @@ async def page(request: Request) -> Response:
     if file is not None:
         # Assets carry their hash in the name.
         kept = "public, max-age=31536000, immutable" if path.startswith("assets/") else "no-cache"
-        return FileResponse(file, headers={"Cache-Control": kept} | BESIDES.get(path, {}))
+        return _file(request, file, {"Cache-Control": kept} | BESIDES.get(path, {}))
     if path.startswith("assets/"):
         return Problem(404, "No such file", path).response()
     phone = path == "phone" or path.startswith("phone/")
     index = PAGE / ("phone.html" if phone else "index.html")
     if not index.is_file():
         return PlainTextResponse("The page is not built yet: run `make ui`.\n", 503)
-    return FileResponse(index, headers={"Cache-Control": "no-cache"})
+    return _file(request, index, {"Cache-Control": "no-cache"})
+
+
+def _file(request: Request, file: Path, headers: dict[str, str]) -> Response:
+    kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    sent, coding = built(file, request.headers.get("accept-encoding", ""))
+    headers = {"Content-Type": kind, "Vary": "Accept-Encoding"} | headers
+    if coding:
+        headers["Content-Encoding"] = coding
+    return FileResponse(sent, headers=headers)
 
 
 def _file_of(path: str) -> Path | None:
