@@ -36,10 +36,19 @@ export function phoneShell(): Plugin {
       }
       follow(ENTRY)
       if (!needed.size) this.error(`${ENTRY}: no file of it was found`)
-      const files = [...[...needed].sort().map((name) => `/${name}`), ...BESIDE]
+      // what comes by way of the map library alone: kept for workers, who have maps on every page
+      const map = new Set<string>()
+      for (const part of Object.values(bundle)) {
+        if (part.type !== 'chunk' || !part.moduleIds.some((id) => id.includes('/maplibre-gl/'))) continue
+        for (const name of [part.fileName, ...(part.viteMetadata?.importedCss ?? [])]) map.add(name)
+      }
+      for (const name of names) if (name.includes('maplibre-gl-worker')) map.add(name)
+      const all = [...needed].sort().map((name) => `/${name}`)
+      const later = all.filter((name) => map.has(name.slice(1)))
+      const files = [...all.filter((name) => !later.includes(name)), ...BESIDE]
       const worker = readFileSync(TEMPLATE, 'utf-8')
-      const version = createHash('sha256').update(files.join() + worker + text(ENTRY)).digest('hex').slice(0, 12)
-      const source = worker.replace('__VERSION__', version).replace('__FILES__', JSON.stringify(files))
+      const version = createHash('sha256').update(files.join() + later.join() + worker + text(ENTRY)).digest('hex').slice(0, 12)
+      const source = worker.replace('__VERSION__', version).replace('__FILES__', JSON.stringify(files)).replace('__MAP__', JSON.stringify(later))
       this.emitFile({ type: 'asset', fileName: 'phone-worker.js', source })
     },
   }

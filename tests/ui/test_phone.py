@@ -67,7 +67,8 @@ def fill_in(page: Page, name: str) -> None:
     """The form of the sign-in."""
     typed(page, "sign-in-name").fill(name)
     typed(page, "sign-in-password").fill(PASSWORD)
-    page.get_by_test_id("sign-in-submit").click()
+    # as most people do on a phone's keyboard: the key says "go"
+    typed(page, "sign-in-password").press("Enter")
 
 
 def test_a_task_is_accepted_and_done_with_a_photo_after(phone: Page, house: UrbanHouse) -> None:
@@ -257,6 +258,28 @@ def test_tasks_are_there_without_a_network(chromium: Browser, house: UrbanHouse)
     assert [step["action"] for step in house.case(case)["steps"]][-2:] == ["accept", "done"] or (
         house.case(case)["state"] in ("verifying", "reviewing")
     )
+    context.close()
+
+
+def test_the_map_library_comes_with_the_map_and_packed(
+    chromium: Browser, house: UrbanHouse
+) -> None:
+    context = chromium.new_context(base_url=house.url, **OPTIONS)
+    page = context.new_page()
+    packed: dict[str, str | None] = {}
+    context.on(
+        "response",
+        lambda answer: packed.update({answer.url: answer.header_value("content-encoding")}),
+    )
+    page.goto("/phone#/resident")
+    expect(page.get_by_test_id("place")).to_have_attribute("data-placed", "yes")
+    # the service worker has fetched what it keeps
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    assert packed and not [url for url in packed if "maplibre" in url]
+    page.get_by_test_id("choose-on-map").click()
+    expect(page.get_by_test_id("place-picker").locator("canvas")).to_be_visible()
+    library = [url for url in packed if "/maplibre-" in url and url.endswith(".js")]
+    assert library and all(packed[url] in ("br", "gzip") for url in library)
     context.close()
 
 

@@ -1,21 +1,17 @@
-import { AttributionControl, Map, NavigationControl, ScaleControl, setWorkerUrl } from 'maplibre-gl'
-import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
-import 'maplibre-gl/dist/maplibre-gl.css'
+import type { Map } from 'maplibre-gl'
 import { watch, type WatchStopHandle } from 'vue'
 import { district } from '@/api/district'
 import { RequestError } from '@/api/request'
 import { language, t } from '@/language'
 import { basemapStyle, boundsOf, IDEOGRAPH_FONTS, LABEL_LAYERS, readBasemap } from './basemap'
 
-// MapLibre 6 cannot find its worker inside a bundle by itself.
-setWorkerUrl(workerUrl)
-
 /** The map of the district in `container`, resolved when it can take layers. */
 export async function createMap(container: HTMLElement): Promise<Map> {
-  const basemap = await readBasemap()
+  const [library, basemap] = await Promise.all([import('./maplibre'), readBasemap()])
+  const { AttributionControl, NavigationControl, ScaleControl } = library
   const [west, south, east, north] = district.value?.bounds ?? boundsOf(basemap)
   const pad = Math.max(east - west, north - south)
-  const map = new Map({
+  const map = new library.Map({
     container,
     style: basemapStyle(basemap),
     bounds: [west, south, east, north],

@@ -4,7 +4,7 @@ import { readSession, session, signIn as askSignIn, signOut as askSignOut } from
 import type { District, Session } from '@/api/types'
 import { database, keep, kept } from './database'
 import { signedOut, wake } from './outbox/outbox'
-import { forgetPhotos } from './shell'
+import { forgetPhotos, keepMap } from './shell'
 
 /** Who uses the phone. Without a network the last person goes on with what is kept. */
 
@@ -14,6 +14,7 @@ export async function resume(): Promise<Session | null> {
     if (found) {
       await keep('session', found)
       signedOut.value = false
+      void keepMap().catch(() => undefined)
     }
     return found
   } catch (error) {
@@ -42,6 +43,7 @@ export async function signIn(name: string, password: string): Promise<void> {
   }
   await keep('session', found)
   signedOut.value = false
+  void keepMap().catch(() => undefined)
   void wake(true)
 }
 

@@ -1,6 +1,8 @@
-// The phone's shell without a network. The build writes the two names in capitals.
+// The phone's shell without a network. The build writes the three names in capitals.
 const VERSION = '__VERSION__'
 const FILES = __FILES__
+// A third of all bytes: kept when a worker signs in, not for a resident who may never open a map.
+const MAP = __MAP__
 
 const SHELL = `xinji-phone-${VERSION}`
 const PHOTOS = 'xinji-photos'
@@ -24,7 +26,14 @@ self.addEventListener('activate', (event) => {
 // A new version waits until the person agrees: a form that is being filled in is not lost.
 self.addEventListener('message', (event) => {
   if (event.data === 'take-over') void self.skipWaiting()
+  if (event.data === 'keep-map') event.waitUntil(keepMap())
 })
+
+async function keepMap() {
+  const cache = await caches.open(SHELL)
+  const known = (await cache.keys()).map((request) => new URL(request.url).pathname)
+  await cache.addAll(MAP.filter((path) => !known.includes(path)))
+}
 
 async function shell(request) {
   const cache = await caches.open(SHELL)
@@ -66,7 +75,7 @@ self.addEventListener('fetch', (event) => {
   const path = address.pathname
   if (request.mode === 'navigate') {
     if (path === '/phone' || path.startsWith('/phone/')) event.respondWith(shell('/phone'))
-  } else if (FILES.includes(path)) event.respondWith(shell(request))
+  } else if (FILES.includes(path) || MAP.includes(path)) event.respondWith(shell(request))
   else if (path.startsWith('/api/photos/')) event.respondWith(photo(request))
   else if (path === '/api/basemap') event.respondWith(lasting(request))
 })

@@ -35,6 +35,13 @@ async function register(): Promise<void> {
   })
 }
 
+/** Keeps the map library for days without a network. */
+export async function keepMap(): Promise<void> {
+  if (!('serviceWorker' in navigator) || !import.meta.env.PROD) return
+  const { active } = await navigator.serviceWorker.ready
+  active?.postMessage('keep-map')
+}
+
 /** Asks the browser not to throw away what waits when space is short. */
 async function persist(): Promise<void> {
   const storage = navigator.storage as StorageManager | undefined
