@@ -109,4 +109,6 @@ def decoy(hasher: PasswordHasher) -> str:
 
 def _step_back() -> None:
     with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), STEP_BACK)
+        thread = threading.get_native_id()
+        now = os.getpriority(os.PRIO_PROCESS, thread)
+        os.setpriority(os.PRIO_PROCESS, thread, now + STEP_BACK)
