@@ -58,7 +58,7 @@ def test_plan_lists_23_tasks_and_every_figure_of_the_plan(folder: Path) -> None:
     assert len(lines) >= 30
     assert lines["network.coverage.outdoor_5g_share"]["status"] == "no data"
     text = xinji("plan", "--data", str(folder)).stdout
-    assert "二(二)1" in text
+    assert "二（二）1" in text
     assert text.count("·") >= 30
 
 

@@ -29,7 +29,7 @@ def test_families_and_tasks():
 
 def test_seven_systems_exist_at_the_baseline():
     assert [e.number for e in PLAN.existing] == list(range(1, 8))
-    assert all(e.clause.startswith("一(一)") for e in PLAN.existing)
+    assert all(e.clause.startswith("一（一）") for e in PLAN.existing)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_one_taxi_station_each_year():
 
 
 def test_every_target_cites_a_clause_by_number():
-    pattern = re.compile(r"[一二三四]\([一二三四]\)[一二三四五六七0-9]+(; .+)?")
+    pattern = re.compile(r"[一二三四]（[一二三四]）[一二三四五六七0-9]+(；.+)?")
     assert all(pattern.fullmatch(t.clause) for t in PLAN.targets)
 
 

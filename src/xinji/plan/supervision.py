@@ -115,7 +115,7 @@ RULE_PREFIX = "plan."
 
 def rule_title(indicator: Title) -> Title:
     """Title of the rule that watches an indicator."""
-    return Title(f"指标滞后:{indicator.zh}", f"Behind: {indicator.en}")
+    return Title(f"指标滞后：{indicator.zh}", f"Behind: {indicator.en}")
 
 
 def lines_today(house: House, plan: Plan, day: dt.date | None = None) -> list[Line]:

@@ -34,6 +34,8 @@ export const en: Record<keyof typeof zh, string> = {
   'common.refresh': 'Refresh',
   'common.none': 'None',
   'common.open': 'Open',
+  'common.labelled': '{label}: {value}',
+  'common.semicolon': '; ',
   'common.yes': 'Yes',
   'common.no': 'No',
   'common.newRows': '{n} new, click to show',

@@ -33,6 +33,8 @@ export const zh = {
   'common.refresh': '刷新',
   'common.none': '无',
   'common.open': '查看',
+  'common.labelled': '{label}：{value}',
+  'common.semicolon': '；',
   'common.yes': '是',
   'common.no': '否',
   'common.newRows': '有 {n} 条新记录，点击显示',

@@ -103,7 +103,7 @@ INDICATORS = (
     ),
     Indicator(
         id="network.coverage.availability",
-        title=Title("基站可用率(24小时)", "Station availability, 24 h"),
+        title=Title("基站可用率（24小时）", "Station availability, 24 h"),
         unit="%",
         sql=mean_observed("base-station", "availability", "24 HOUR", scale="100.0 * "),
         rows_sql=rows_observed("base-station", "availability", "24 HOUR"),
@@ -123,12 +123,12 @@ INDICATORS = (
             decimals=decimals,
         )
         for name, title, unit, decimals in (
-            ("outdoor_share", Title("5G室外覆盖率(预测)", "Outdoor coverage, predicted"), "%", 2),
-            ("road_share", Title("5G道路覆盖率(预测)", "Road coverage, predicted"), "%", 2),
-            ("indoor_share", Title("楼宇5G覆盖率(预测)", "Buildings covered, predicted"), "%", 2),
+            ("outdoor_share", Title("5G室外覆盖率（预测）", "Outdoor coverage, predicted"), "%", 2),
+            ("road_share", Title("5G道路覆盖率（预测）", "Road coverage, predicted"), "%", 2),
+            ("indoor_share", Title("楼宇5G覆盖率（预测）", "Buildings covered, predicted"), "%", 2),
             (
                 "mean_rate_mbps",
-                Title("5G平均下载速率(预测)", "Mean download rate, predicted"),
+                Title("5G平均下载速率（预测）", "Mean download rate, predicted"),
                 "Mbit/s",
                 0,
             ),

@@ -157,7 +157,7 @@ RADIO_SECTOR = Kind(
     properties=(
         Property(
             name="residual_db",
-            title=Title("路测与预测之差(中位数)", "Measured minus predicted, median"),
+            title=Title("路测与预测之差（中位数）", "Measured minus predicted, median"),
             unit="dB",
             minimum=-100,
             maximum=100,
@@ -178,22 +178,22 @@ COVERAGE_AREA = Kind(
         for name, title, unit, maximum, decimals in (
             (
                 "outdoor_share",
-                Title("室外覆盖率(预测)", "Outdoor coverage, predicted"),
+                Title("室外覆盖率（预测）", "Outdoor coverage, predicted"),
                 "%",
                 100,
                 2,
             ),
-            ("road_share", Title("道路覆盖率(预测)", "Road coverage, predicted"), "%", 100, 2),
+            ("road_share", Title("道路覆盖率（预测）", "Road coverage, predicted"), "%", 100, 2),
             (
                 "indoor_share",
-                Title("楼宇覆盖率(预测)", "Buildings covered, predicted"),
+                Title("楼宇覆盖率（预测）", "Buildings covered, predicted"),
                 "%",
                 100,
                 2,
             ),
             (
                 "mean_rate_mbps",
-                Title("平均下载速率(预测)", "Mean download rate, predicted"),
+                Title("平均下载速率（预测）", "Mean download rate, predicted"),
                 "Mbit/s",
                 10_000,
                 0,

@@ -50,7 +50,7 @@ WHERE t.kind = 'public-building' AND t.in_service_since <= $asof
     ),
     Indicator(
         id="platforms.energy.power_intensity",
-        title=Title("公共建筑平均用电强度(24小时)", "Mean power per floor area, 24 h"),
+        title=Title("公共建筑平均用电强度（24小时）", "Mean power per floor area, 24 h"),
         unit="W/m2",
         direction="down",
         sql=f"""WITH {POWER_AND_AREA}

@@ -203,7 +203,7 @@ ACTIONS = (
     ),
     _act(
         "endorse-extension",
-        "同意延期(一级)",
+        "同意延期（一级）",
         "Endorse the extension",
         ("extension-asked",),
         SHIFT_LEADER,
@@ -211,7 +211,7 @@ ACTIONS = (
     ),
     _act(
         "grant-extension",
-        "批准延期(二级)",
+        "批准延期（二级）",
         "Grant the extension",
         ("extension-endorsed",),
         LEADER,
@@ -379,7 +379,7 @@ ACTIONS = (
     _act("appeal", "申诉", "Appeal", ("closed",), DEPARTMENT, "appealed", _NOTE, at_most=1),
     _act(
         "endorse-appeal",
-        "同意申诉(一级)",
+        "同意申诉（一级）",
         "Endorse the appeal",
         ("appealed",),
         SHIFT_LEADER,
@@ -387,7 +387,7 @@ ACTIONS = (
     ),
     _act(
         "grant-appeal",
-        "批准申诉(二级)",
+        "批准申诉（二级）",
         "Grant the appeal",
         ("appeal-endorsed",),
         LEADER,

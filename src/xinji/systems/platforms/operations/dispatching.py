@@ -332,11 +332,11 @@ def _proposal(each: Assignment, task: Task, crew: list[Worker], now: int) -> Pro
         others.append((seconds, worker.name, late))
     minutes = (each.arrive_us - now) / US / 60
     skill = (
-        f",技能:{'、'.join(_SKILLS.get(name, name) for name in task.skills)}" if task.skills else ""
+        f"，技能：{'、'.join(_SKILLS.get(name, name) for name in task.skills)}" if task.skills else ""
     )
-    late_words = f",将超时{each.late_seconds / 60:.0f}分钟" if each.late_seconds else ",可按时完成"
+    late_words = f"，将超时{each.late_seconds / 60:.0f}分钟" if each.late_seconds else "，可按时完成"
     first = not others or min(others)[0] >= minutes * 60
-    zh = f"{'最快到达' if first else '综合最优'}:约{minutes:.0f}分钟{skill}{late_words}"
+    zh = f"{'最快到达' if first else '综合最优'}：约{minutes:.0f}分钟{skill}{late_words}"
     return Proposal(
         assignment=each,
         explanation=Title(zh, each.explanation),
@@ -362,6 +362,6 @@ _SKILLS = {
 _REASONS = {
     "nobody is on duty": "无人在岗或都已满负荷",
     "all who could do it have other cases first": "可派人员都有更急的案件",
-    "all who could do it have returned it": "能处置的人员都已退回,请人工派遣",
+    "all who could do it have returned it": "能处置的人员都已退回，请人工派遣",
     "nobody with the skill can finish it before the shift ends": "具备技能的人员下班前无法完成",
 }

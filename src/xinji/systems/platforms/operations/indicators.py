@@ -37,7 +37,7 @@ WHERE c.type = 'urban' AND s.action = 'dispatch' AND s.from_state = 'filed'
 INDICATORS = (
     Indicator(
         id="platforms.operations.access_share",
-        title=Title("监管要素接入率(24小时内有数据)", "Supervised things heard within 24 h"),
+        title=Title("监管要素接入率（24小时内有数据）", "Supervised things heard within 24 h"),
         unit="%",
         sql=f"""SELECT 100.0 * nullif(count(heard.thing), 0) / nullif(count(t.id), 0) AS value
 FROM things t LEFT JOIN ({HEARD}) heard ON heard.thing = t.id
@@ -52,7 +52,7 @@ GROUP BY t.kind ORDER BY t.kind""",
     ),
     Indicator(
         id="platforms.operations.closed_in_time_share",
-        title=Title("按时结案率(30天)", "Cases closed in time, 30 days"),
+        title=Title("按时结案率（30天）", "Cases closed in time, 30 days"),
         unit="%",
         sql=f"""SELECT 100.0 * count(id) FILTER (WHERE NOT overdue)
   / nullif(count(id), 0) AS value FROM cases WHERE {COUNTING}""",
@@ -63,7 +63,7 @@ GROUP BY t.kind ORDER BY t.kind""",
     ),
     Indicator(
         id="platforms.operations.median_minutes_to_close",
-        title=Title("结案用时中位数(30天)", "Median time to close, 30 days"),
+        title=Title("结案用时中位数（30天）", "Median time to close, 30 days"),
         unit="min",
         direction="down",
         sql=f"""SELECT median(date_diff('second', opened_at, closed_at)) / 60.0 AS value
@@ -76,7 +76,7 @@ FROM cases WHERE {CLOSED} ORDER BY closed_at DESC""",
     Indicator(
         id="platforms.operations.false_close_rate",
         title=Title(
-            "机器误结案率(抽查,90天)", "False closes of the machine (spot checks, 90 days)"
+            "机器误结案率（抽查，90天）", "False closes of the machine (spot checks, 90 days)"
         ),
         unit="%",
         direction="down",
@@ -91,7 +91,7 @@ FROM cases WHERE {CLOSED} ORDER BY closed_at DESC""",
     ),
     Indicator(
         id="platforms.operations.found_by_machine_share",
-        title=Title("主动发现率(30天)", "Cases that a machine reported first, 30 days"),
+        title=Title("主动发现率（30天）", "Cases that a machine reported first, 30 days"),
         unit="%",
         sql=f"""SELECT 100.0 * count(id) FILTER (WHERE channel IN ('camera', 'sensor'))
   / nullif(count(id), 0) AS value FROM cases WHERE {OPENED}""",
@@ -102,7 +102,7 @@ FROM cases WHERE {OPENED} GROUP BY channel ORDER BY channel""",
     ),
     Indicator(
         id="platforms.operations.dispatched_by_machine_share",
-        title=Title("智能派单率(30天)", "Dispatched by the machine, 30 days"),
+        title=Title("智能派单率（30天）", "Dispatched by the machine, 30 days"),
         unit="%",
         sql=f"""SELECT 100.0 * count(s.id) FILTER (WHERE s.role = 'rule')
   / nullif(count(s.id), 0) AS value {DISPATCHES}""",
@@ -113,7 +113,7 @@ FROM cases WHERE {OPENED} GROUP BY channel ORDER BY channel""",
     ),
     Indicator(
         id="platforms.operations.closed_loop_share",
-        title=Title("闭环率(30天)", "Cases closed of those opened, 30 days"),
+        title=Title("闭环率（30天）", "Cases closed of those opened, 30 days"),
         unit="%",
         sql=f"""SELECT 100.0 * count(id) FILTER (WHERE closed_at <= $asof)
   / nullif(count(id), 0) AS value FROM cases WHERE {OPENED}""",
@@ -124,7 +124,7 @@ FROM cases WHERE {OPENED} ORDER BY opened_at DESC""",
     ),
     Indicator(
         id="platforms.operations.closed_by_machine_share",
-        title=Title("机器结案率(30天)", "Closed by the machine's re-check, 30 days"),
+        title=Title("机器结案率（30天）", "Closed by the machine's re-check, 30 days"),
         unit="%",
         sql=f"""SELECT 100.0 * count(id) FILTER (WHERE outcome = 'verified')
   / nullif(count(id), 0) AS value FROM cases WHERE {WORKED_OFF}""",
@@ -135,7 +135,7 @@ FROM cases WHERE {WORKED_OFF} ORDER BY closed_at DESC""",
     ),
     Indicator(
         id="platforms.operations.median_hours_to_close",
-        title=Title("城市案件结案用时中位数(30天)", "Median time to close an urban case, 30 days"),
+        title=Title("城市案件结案用时中位数（30天）", "Median time to close an urban case, 30 days"),
         unit="h",
         direction="down",
         sql=f"""SELECT median(date_diff('second', opened_at, closed_at)) / 3600.0 AS value

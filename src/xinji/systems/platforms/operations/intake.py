@@ -342,9 +342,9 @@ class Intake:
         )
         if given.channel in FILED_BY_RULE or known.class_confidence >= SURE_CLASS:
             reason = (
-                f"自动立案:{given.channel}"
+                f"自动立案：{given.channel}"
                 if given.channel in FILED_BY_RULE
-                else f"自动立案:类别把握 {known.class_confidence:.0%}"
+                else f"自动立案：类别把握 {known.class_confidence:.0%}"
             )
             house.cases.act(case, "file", actor="intake", role="rule", note=reason)
         return case

@@ -436,11 +436,11 @@ def _light(at: int) -> str:
 
 
 _WORDS = {
-    "close": Title("机器复核:问题已消除", "Gone"),
-    "reopen": Title("机器复核:问题仍在,返工", "Still there: rework"),
-    "ask": Title("机器不能判定,转人工核查", "Undecided: a person is asked"),
+    "close": Title("机器复核：问题已消除", "Gone"),
+    "reopen": Title("机器复核：问题仍在，返工", "Still there: rework"),
+    "ask": Title("机器不能判定，转人工核查", "Undecided: a person is asked"),
 }
 
 
 def _word(verdict: Verdict) -> str:
-    return f"{_WORDS[verdict.action].zh}(残留概率 {verdict.posterior:.2g})"
+    return f"{_WORDS[verdict.action].zh}（残留概率 {verdict.posterior:.2g}）"

@@ -36,7 +36,7 @@ INDICATORS = (
     ),
     Indicator(
         id="terminals.charging.pile_availability",
-        title=Title("充电桩完好率(24小时)", "Piles not faulted, 24 h"),
+        title=Title("充电桩完好率（24小时）", "Piles not faulted, 24 h"),
         unit="%",
         sql=f"""SELECT 100.0 * count(value) FILTER (WHERE value > 0.5)
   / nullif(count(value), 0) AS value FROM observations WHERE {PILE_STATES}""",

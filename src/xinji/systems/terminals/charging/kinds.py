@@ -7,7 +7,7 @@ from xinji.model.title import Title
 
 CHARGING_SITE = Kind(
     name="charging-site",
-    title=Title("充电站(小区)", "Charging site"),
+    title=Title("充电站（小区）", "Charging site"),
     icon="charger",
     attributes=(
         Attribute(

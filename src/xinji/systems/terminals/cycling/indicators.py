@@ -27,7 +27,7 @@ INDICATORS = (
     ),
     Indicator(
         id="terminals.cycling.mean_parked_bikes",
-        title=Title("禁停点平均停放数(24小时)", "Mean bikes at no-parking points, 24 h"),
+        title=Title("禁停点平均停放数（24小时）", "Mean bikes at no-parking points, 24 h"),
         unit="1",
         direction="down",
         sql=mean_observed("bike-point", "parked_bikes", "24 HOUR"),

@@ -27,7 +27,7 @@ INDICATORS = (
     ),
     Indicator(
         id="terminals.environment.pm2_5_mean",
-        title=Title("PM2.5平均浓度(24小时)", "Mean PM2.5, 24 h"),
+        title=Title("PM2.5平均浓度（24小时）", "Mean PM2.5, 24 h"),
         unit="ug/m3",
         direction="down",
         sql=mean_observed("environment-station", "pm2_5", "24 HOUR"),

@@ -25,7 +25,7 @@ INDICATORS = (
     ),
     Indicator(
         id="terminals.flooding.deepest_cm",
-        title=Title("最大积水深度(24小时)", "Deepest water, 24 h"),
+        title=Title("最大积水深度（24小时）", "Deepest water, 24 h"),
         unit="cm",
         direction="down",
         sql=f"SELECT max(value) AS value FROM observations WHERE {PONDED}",

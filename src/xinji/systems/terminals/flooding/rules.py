@@ -41,7 +41,7 @@ RULES = (
     ),
     Rule(
         id="terminals.flooding.area_ponding",
-        title=Title("街镇多点积水(3处以上)", "Ponding at 3 or more points of a sub-district"),
+        title=Title("街镇多点积水（3处以上）", "Ponding at 3 or more points of a sub-district"),
         kind="ponding-sensor",
         property="water_depth_cm",
         condition=CountInArea(op=">", limit=PONDING_CM, least=3),

@@ -17,7 +17,7 @@ OWNER = "区建管委"
 INDICATORS = (
     Indicator(
         id="terminals.parking.connected_car_parks",
-        title=Title("接入公共停车场(库)数", "Connected public car parks"),
+        title=Title("接入公共停车场（库）数", "Connected public car parks"),
         unit="1",
         sql=count_in_service("car-park"),
         rows_sql=rows_in_service("car-park"),
@@ -37,7 +37,7 @@ INDICATORS = (
     ),
     Indicator(
         id="terminals.parking.mean_occupancy",
-        title=Title("停车场平均占用率(1小时)", "Mean car park occupancy, 1 h"),
+        title=Title("停车场平均占用率（1小时）", "Mean car park occupancy, 1 h"),
         unit="%",
         sql=mean_observed("car-park", "occupancy", "1 HOUR", scale="100.0 * "),
         rows_sql=rows_observed("car-park", "occupancy", "1 HOUR"),

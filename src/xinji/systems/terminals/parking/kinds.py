@@ -7,7 +7,7 @@ from xinji.model.title import Title
 
 CAR_PARK = Kind(
     name="car-park",
-    title=Title("公共停车场(库)", "Public car park"),
+    title=Title("公共停车场（库）", "Public car park"),
     icon="parking",
     attributes=(
         Attribute(
@@ -42,7 +42,7 @@ CAR_PARK = Kind(
 
 PARKING_BAY = Kind(
     name="parking-bay",
-    title=Title("道路泊位(地磁)", "Roadside bay"),
+    title=Title("道路泊位（地磁）", "Roadside bay"),
     icon="bay",
     attributes=(Attribute(name="road", title=Title("道路", "Road")),),
     properties=(

@@ -26,7 +26,7 @@ CASE_CLASSES = (
     ),
     CaseClass(
         name="pole-structure",
-        title=Title("综合杆(箱)异常", "Pole or box out of order"),
+        title=Title("综合杆（箱）异常", "Pole or box out of order"),
         type="device-fault",
         department="区市政管理中心",
         limit_seconds=24 * 3600,

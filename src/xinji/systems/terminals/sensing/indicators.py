@@ -43,7 +43,7 @@ INDICATORS = (
     ),
     Indicator(
         id="terminals.sensing.stream_availability",
-        title=Title("视频在线率(24小时)", "Stream availability, 24 h"),
+        title=Title("视频在线率（24小时）", "Stream availability, 24 h"),
         unit="%",
         sql=mean_observed("camera", "stream", "24 HOUR", scale="100.0 * "),
         rows_sql=rows_observed("camera", "stream", "24 HOUR"),

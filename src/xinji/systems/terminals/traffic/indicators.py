@@ -55,7 +55,7 @@ INDICATORS = (
     ),
     Indicator(
         id="terminals.traffic.mean_speed",
-        title=Title("断面平均车速(1小时)", "Mean speed at the sections, 1 h"),
+        title=Title("断面平均车速（1小时）", "Mean speed at the sections, 1 h"),
         unit="km/h",
         sql=mean_observed("traffic-lane", "mean_speed", "1 HOUR"),
         rows_sql=rows_observed("traffic-lane", "mean_speed", "1 HOUR"),

@@ -156,7 +156,7 @@ def request_post(call: Call) -> Answer:
             raise Open311Error(400, f"{_FIELD.get(error.field, error.field)}: {error.rule}") from (
                 error
             )
-    notice = {"merged": "同一问题已在处理,已并入", "asked": "可能与处理中的问题相同,待人工确认"}
+    notice = {"merged": "同一问题已在处理，已并入", "asked": "可能与处理中的问题相同，待人工确认"}
     item = {
         "service_request_id": filed.report,
         "service_notice": notice.get(filed.disposition, ""),
