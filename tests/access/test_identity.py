@@ -13,10 +13,18 @@ import sqlalchemy as sa
 from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import VerifyMismatchError
 
+from xinji.access.allowance import Exceeded
+from xinji.access.attempts import (
+    GUESSES,
+    GUESSES_FROM_AN_ADDRESS,
+    GUESSES_OF_A_NAME,
+    MARK_SECONDS,
+    Attempts,
+    Caller,
+)
 from xinji.access.audit import Audit
 from xinji.access.identity import (
-    FAILURES_BEFORE_LOCK,
-    LOCK_SECONDS,
+    NOBODY,
     SESSION_SECONDS,
     Identity,
     Role,
@@ -28,6 +36,7 @@ from xinji.store.database import Database
 from xinji.store.schema import audit, tokens, users
 
 PASSWORD = "correct horse battery"
+STRANGER = Caller("203.0.113.250")
 
 
 class People:
@@ -38,12 +47,13 @@ class People:
         self.database = Database(f"sqlite:///{path / 'registry.sqlite3'}")
         self.audit = Audit(self.database, path / "checkpoints.jsonl")
         self.identity = Identity(self.database, self.audit, lambda: self.now)
+        self.identity.attempts = Attempts(lambda: self.now)
         self.identity.add("wang", PASSWORD, Role.OPERATOR, actor="test")
 
-    def fail(self, times: int, name: str = "wang") -> None:
+    def fail(self, times: int, name: str = "wang", caller: Caller = NOBODY) -> None:
         for _ in range(times):
             with pytest.raises(SignInError, match="wrong"):
-                self.identity.sign_in(name, "not the password")
+                self.identity.sign_in(name, "not the password", caller)
 
     def rows(self, table: sa.Table) -> list[sa.Row]:
         with self.database.reading() as connection:
@@ -77,50 +87,142 @@ def test_passwords_are_kept_as_argon2id_and_tokens_as_hashes(people: People) -> 
     assert token not in everything
 
 
-def test_five_failures_lock_and_the_lock_ends(people: People) -> None:
-    people.fail(FAILURES_BEFORE_LOCK)
-    with pytest.raises(SignInError, match="locked") as refused:
-        people.identity.sign_in("wang", PASSWORD)
-    assert 0 < refused.value.retry_after <= LOCK_SECONDS + 1
-    people.now += LOCK_SECONDS - 1
-    with pytest.raises(SignInError, match="locked"):
-        people.identity.sign_in("wang", PASSWORD)
-    people.now += 2
-    people.identity.sign_in("wang", PASSWORD)
-    assert people.rows(users)[0].failures == 0
+def test_five_guesses_from_an_address_are_slowed_and_the_owner_elsewhere_is_not(
+    people: People,
+) -> None:
+    people.fail(GUESSES[0], caller=STRANGER)
+    with pytest.raises(Exceeded) as refused:
+        people.identity.sign_in("wang", PASSWORD, STRANGER)
+    assert 0 < refused.value.retry_after <= GUESSES[1]
+    people.identity.sign_in("wang", PASSWORD, Caller("192.0.2.7"))
+    people.now += GUESSES[1] + 1
+    people.identity.sign_in("wang", PASSWORD, STRANGER)
 
 
-def test_four_failures_do_not_lock_and_a_success_forgets_them(people: People) -> None:
+def test_a_name_that_nobody_has_is_slowed_alike(people: People) -> None:
+    """No answer, no wait and no row tells whether a name exists."""
+    before = people.rows(audit)
+    told = []
+    for name in ("wang", "nobody"):
+        answers: list[object] = []
+        for _ in range(GUESSES[0] + 1):
+            with pytest.raises((SignInError, Exceeded)) as refused:
+                people.identity.sign_in(name, "not the password", STRANGER)
+            answers.append((str(refused.value), getattr(refused.value, "retry_after", 0)))
+        told.append(answers)
+    assert told[0] == told[1]
+    assert people.rows(audit) == before, "a wrong password of a real name writes nothing"
+
+
+def test_a_known_browser_cannot_be_locked_out(people: People) -> None:
+    people.identity.sign_in("wang", PASSWORD, Caller("192.0.2.7"))
+    known = Caller("192.0.2.7", people.identity.mark("wang"))
+    # the attackers have many addresses, the owner's among them
+    for n in range(GUESSES_OF_A_NAME[0]):
+        people.fail(1, caller=Caller(f"203.0.113.{n}"))
+    for caller in (Caller("192.0.2.7"), Caller("198.51.100.1")):
+        with pytest.raises(Exceeded):
+            people.identity.sign_in("wang", PASSWORD, caller)
+    people.identity.sign_in("wang", PASSWORD, known)
+    people.fail(GUESSES[0], caller=known)
+    with pytest.raises(Exceeded):
+        people.identity.sign_in("wang", PASSWORD, known)
+
+
+def test_a_mark_is_of_one_account_its_password_and_its_time(people: People) -> None:
+    people.identity.add("li", PASSWORD, Role.VIEWER, actor="test")
+    mark = people.identity.mark("wang")
+
+    def known(name: str, mark: str) -> bool:
+        """Whether the mark opens an allowance beside the used up one of its address."""
+        people.identity.attempts = Attempts(lambda: people.now)
+        people.fail(GUESSES[0], name, STRANGER)
+        try:
+            people.fail(1, name, Caller(STRANGER.address, mark))
+        except Exceeded:
+            return False
+        return True
+
+    assert known("wang", mark)
+    assert not known("li", mark)
+    assert not known("nobody", mark)
+    for forged in ("", ".", "..", mark[:-1], "f" + mark, mark.upper(), "\u00e4" * 300):
+        assert not known("wang", forged), forged
+    people.now += MARK_SECONDS + 120
+    assert not known("wang", mark)
+    mark = people.identity.mark("wang")
+    people.identity.attempts = Attempts(lambda: people.now)
+    people.identity.change_password("wang", PASSWORD, "another long one")
+    assert not known("wang", mark)
+
+
+def test_an_address_is_slowed_over_all_names_and_a_right_password_costs_nothing(
+    people: People,
+) -> None:
+    for _ in range(2 * GUESSES_FROM_AN_ADDRESS[0]):
+        people.identity.sign_in("wang", PASSWORD, STRANGER)
+    for n in range(GUESSES_FROM_AN_ADDRESS[0]):
+        people.fail(1, f"name-{n}", STRANGER)
+    with pytest.raises(Exceeded):
+        people.identity.sign_in("another", "not the password", STRANGER)
+    with pytest.raises(SignInError):
+        people.identity.sign_in("another", "not the password", Caller("192.0.2.7"))
+
+
+def test_four_failures_do_not_slow_and_a_success_forgets_them(people: People) -> None:
     for _ in range(3):
-        people.fail(FAILURES_BEFORE_LOCK - 1)
-        people.identity.sign_in("wang", PASSWORD)
+        people.fail(GUESSES[0] - 1, caller=STRANGER)
+        people.identity.sign_in("wang", PASSWORD, STRANGER)
 
 
-def test_after_a_lock_five_more_failures_lock_again(people: People) -> None:
-    people.fail(FAILURES_BEFORE_LOCK)
-    people.now += LOCK_SECONDS + 1
-    people.fail(FAILURES_BEFORE_LOCK)
-    with pytest.raises(SignInError, match="locked"):
-        people.identity.sign_in("wang", PASSWORD)
+def test_guesses_at_the_same_time_are_all_counted(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guessing in parallel is no way around the limit."""
+    tried: list[str] = []
+    real = people.identity.passwords.matches
 
+    def watched(stored: str, password: str, *, stranger: bool = True) -> bool:
+        tried.append(password)
+        return real(stored, password, stranger=stranger)
 
-def test_failures_at_the_same_time_are_all_counted(people: People) -> None:
-    """Guessing in parallel is no way around the lock."""
-    start = threading.Barrier(FAILURES_BEFORE_LOCK + 2)
+    monkeypatch.setattr(people.identity.passwords, "matches", watched)
+    start = threading.Barrier(10)
 
     def guess() -> None:
         start.wait()
-        with pytest.raises((SignInError, HashingBusyError)):
-            people.identity.sign_in("wang", "not the password")
+        for _ in range(10):
+            with pytest.raises((SignInError, HashingBusyError, Exceeded)):
+                people.identity.sign_in("wang", "not the password", STRANGER)
 
-    guesses = [threading.Thread(target=guess) for _ in range(FAILURES_BEFORE_LOCK + 2)]
+    guesses = [threading.Thread(target=guess) for _ in range(10)]
     for each in guesses:
         each.start()
     for each in guesses:
         each.join()
-    assert people.rows(users)[0].failures >= FAILURES_BEFORE_LOCK
-    with pytest.raises(SignInError, match="locked"):
+    assert len(tried) <= GUESSES[0]
+    people.fail(GUESSES[0] - len(tried), caller=STRANGER)
+    with pytest.raises(Exceeded):
+        people.identity.sign_in("wang", PASSWORD, STRANGER)
+
+
+def test_a_sign_in_during_a_reset_opens_nothing(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A password that is replaced while it is checked is not the account's any more."""
+    real = people.identity.passwords.matches
+
+    def replaced(stored: str, password: str, *, stranger: bool = True) -> bool:
+        right = real(stored, password, stranger=stranger)
+        made = people.identity.hash_of("wang", "another long one")
+        with people.database.writing():
+            people.identity.set_password("wang", made)
+        return right
+
+    monkeypatch.setattr(people.identity.passwords, "matches", replaced)
+    with pytest.raises(SignInError):
         people.identity.sign_in("wang", PASSWORD)
+    assert people.rows(tokens) == []
 
 
 def test_an_unknown_name_costs_a_hash_too(people: People) -> None:
@@ -139,7 +241,6 @@ def test_an_unknown_name_costs_a_hash_too(people: People) -> None:
     with pytest.raises(SignInError) as wrong:
         people.identity.sign_in("wang", "not the password")
     assert str(unknown.value) == str(wrong.value)
-    assert unknown.value.retry_after == wrong.value.retry_after == 0
     decoy, stored = checked
     assert decoy.rsplit("$", 2)[0] == stored.rsplit("$", 2)[0], "the same cost parameters"
     assert decoy != stored
@@ -183,13 +284,14 @@ def test_a_change_of_password_ends_all_sessions(people: People) -> None:
         people.identity.sign_in("wang", PASSWORD)
 
 
-def test_guessing_the_old_password_locks_too(people: People) -> None:
-    """A stolen session is not enough to take the account."""
-    for _ in range(FAILURES_BEFORE_LOCK):
+def test_guessing_the_old_password_is_slowed_too(people: People) -> None:
+    """A stolen session is not enough to take the account, nor to keep its owner out."""
+    for _ in range(GUESSES[0]):
         with pytest.raises(SignInError):
             people.identity.change_password("wang", "a guess at it", "another long one")
-    with pytest.raises(SignInError, match="locked"):
+    with pytest.raises(Exceeded):
         people.identity.change_password("wang", PASSWORD, "another long one")
+    people.identity.sign_in("wang", PASSWORD, STRANGER)
 
 
 def test_tokens_end_when_their_time_is_over(people: People) -> None:

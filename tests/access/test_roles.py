@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.web.live import PASSWORD, Live
@@ -188,17 +189,39 @@ def test_every_change_leaves_a_row_that_names_who_and_what(live: Live) -> None:
     assert "$argon2" not in everything
 
 
-def test_what_was_refused_leaves_a_row_too_where_it_matters(live: Live) -> None:
-    body = {"name": "viewer", "password": "not the password"}
-    for _ in range(5):
-        assert live.request("POST", "/api/sign-in", "", json=body).status_code == 401
-    assert [row["action"] for row in audited(live, 5)] == ["session.refuse"] * 5
-    locked = live.request("POST", "/api/sign-in", "", json=body | {"password": PASSWORD})
-    assert locked.status_code == 429
-    assert 0 < int(locked.headers["retry-after"]) <= 301
-    assert "not the password" not in repr(audited(live, 10))
-    own = {"old": PASSWORD, "new": "a second long password"}
-    assert live.request("POST", "/api/session/password", "viewer", json=own).status_code == 429
+def test_guesses_are_slowed_recorded_and_lock_nobody_out(live: Live) -> None:
+    """Five wrong passwords from an address: the browser that is known signs in all the same."""
+    right = {"name": "viewer", "password": PASSWORD}
+    known = live.request("POST", "/api/sign-in", "", json=right)
+    [mark] = [name for name in known.cookies if name.startswith("xinji_known_")]
+    said = next(h for h in known.headers.get_list("set-cookie") if h.startswith(mark)).lower()
+    assert all(each in said for each in ("httponly", "samesite=strict", "path=/api/sign-in"))
+    cookie = {"Cookie": f"{mark}={known.cookies[mark]}"}
+    live.http.cookies.clear()
+    answers = {}
+    for name in ("viewer", "no-such-name"):
+        body = {"name": name, "password": "not the password"}
+        found = [live.request("POST", "/api/sign-in", "", json=body) for _ in range(6)]
+        assert [each.status_code for each in found] == [401] * 5 + [429]
+        assert 0 < int(found[5].headers["retry-after"]) <= 301
+        answers[name] = [each.text for each in found]
+    assert answers["viewer"] == answers["no-such-name"]
+    assert live.request("POST", "/api/sign-in", "", json=right).status_code == 429
+    again = live.request("POST", "/api/sign-in", "", json=right, headers=cookie)
+    assert again.status_code == 200
+    live.http.cookies.clear()
+    guess = {"old": "not the password", "new": "a second long password"}
+    for status in [422] * 5 + [429]:
+        answer = live.request("POST", "/api/session/password", "viewer", json=guess)
+        assert answer.status_code == status
+    live.house.audit.record_denials()
+    row = next(row for row in audited(live, 20) if row["action"] == "access.refuse")
+    refused = msgspec.json.decode(row["detail"])["refused"]
+    counts = {(each["what"], each["name"]): each["count"] for each in refused}
+    assert counts["sign-in", "viewer"] == 7
+    assert counts["sign-in", "no-such-name"] == 6
+    assert counts["password", "viewer"] == 6
+    assert "not the password" not in repr(audited(live, 20))
 
 
 def test_a_dry_run_and_a_refused_body_change_nothing(live: Live) -> None:

@@ -38,7 +38,7 @@ INDICATOR = {
 }  # fmt: skip
 CARD = {"sql", "rows_sql", "system", "lineage", "rows", "history", "last_change", "case"}
 ACCOUNT = {
-    "name", "role", "area", "disabled", "locked_until", "posts", "department", "created_at",
+    "name", "role", "area", "disabled", "posts", "department", "created_at",
     "must_change_password", "sessions", "tokens",
 }  # fmt: skip
 LIST = {"items", "next", "total"}

@@ -29,7 +29,7 @@ class LastAdministrator(RuntimeError):
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """An account without any secret. `locked_until` in Unix seconds, `created_at` in microseconds.
+    """An account without any secret. `created_at` in Unix microseconds.
 
     `sessions` and `tokens` are those that are alive.
     """
@@ -39,7 +39,6 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     area: str
     disabled: bool
     must_change_password: bool
-    locked_until: int
     created_at: int
     posts: tuple[str, ...]
     department: str
@@ -87,7 +86,6 @@ def accounts(identity: Identity, *conditions: sa.ColumnElement[bool]) -> list[Ac
             area=row.area,
             disabled=row.disabled,
             must_change_password=row.must_change_password,
-            locked_until=row.locked_until,
             created_at=row.created_at,
             posts=tuple(row.posts),
             department=row.department,

@@ -1,4 +1,4 @@
-"""People: passwords by argon2id, lock-out, sessions and API tokens stored as hashes.
+"""People: passwords by argon2id, sessions and API tokens stored as hashes.
 
 What ends with what: a sign-out ends its own token; a change or a reset of the password, disabling,
 and another role, area or posts end every session and API token of the account at once. Whoever
@@ -17,14 +17,13 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
+from xinji.access.attempts import Attempts, Caller, browser_of, mark_of
 from xinji.access.audit import Audit
 from xinji.access.passwords import Passwords
 from xinji.access.policy import PolicyError, check_name, check_password, check_posts
 from xinji.store.database import Database
 from xinji.store.schema import tokens, users
 
-FAILURES_BEFORE_LOCK = 5
-LOCK_SECONDS = 300
 SESSION_SECONDS = 12 * 3600
 REMEMBERED_SECONDS = 10.0
 REMEMBERED_TOKENS = 10_000
@@ -89,11 +88,10 @@ class _Known(NamedTuple):
 
 
 class SignInError(Exception):
-    """Sign-in refused; `retry_after` seconds when the account is locked, else 0."""
+    """Wrong name or password."""
 
-    def __init__(self, message: str, retry_after: int = 0) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
+
+NOBODY = Caller()
 
 
 def hashed(secret: str) -> str:
@@ -104,7 +102,7 @@ def hashed(secret: str) -> str:
 class Identity:
     """Accounts and tokens.
 
-    `now` gives Unix seconds; lock-outs and expiries use it.
+    `now` gives Unix seconds; expiries use it.
     """
 
     def __init__(
@@ -116,6 +114,7 @@ class Identity:
         self.ended: list[Callable[[frozenset[str]], object]] = []
         """Told the hashes of tokens that have ended: what they hold open ends too."""
         self.passwords = Passwords()
+        self.attempts = Attempts()
         self._known: dict[str, _Known] = {}
         self._used: dict[str, int] = {}
         self._changes, self._changing = 0, False
@@ -176,55 +175,47 @@ class Identity:
                 .values(audit_from=self.audit.chain.last_id)
             )
 
-    def sign_in(self, name: str, password: str) -> tuple[str, Person]:
-        """A session token for a name and a password. Raises SignInError, HashingBusyError."""
-        row = self._proven(name, password)
+    def sign_in(self, name: str, password: str, caller: Caller = NOBODY) -> tuple[str, Person]:
+        """A session token for a name and a password.
+
+        Raises SignInError, Exceeded (`Attempts`), HashingBusyError.
+        """
+        row = self._proven(name, password, caller)
         with self.database.writing() as connection:
-            connection.execute(
-                sa.update(users).where(users.c.name == name).values(failures=0, locked_until=0)
-            )
+            self._still(connection, row)
             connection.execute(sa.delete(tokens).where(tokens.c.expires_at < int(self.now())))
             token = self._issue(name, "session", SESSION_SECONDS, TokenKind.SESSION)
             self.audit.record(name, "session.open", name)
         return token, _person(row)
 
-    def _proven(self, name: str, password: str) -> sa.Row[tuple[Any, ...]]:
-        """The row of an account whose password this is. Raises SignInError."""
-        account = sa.select(users).where(users.c.name == name)
+    def mark(self, name: str) -> str:
+        """What the browser of an account keeps, to be known when it signs in again."""
         with self.database.reading() as connection:
-            row = connection.execute(account).first()
-        if row is not None:
-            self._refuse_locked(row)
+            query = sa.select(users.c.password_hash).where(users.c.name == name)
+            return mark_of(connection.execute(query).scalar_one(), self.now())
+
+    def _proven(self, name: str, password: str, caller: Caller) -> sa.Row[tuple[Any, ...]]:
+        """The row of an account whose password this is. Raises as `sign_in`.
+
+        Nothing is written for a wrong password, so that it takes as long as an unknown name.
+        """
+        with self.database.reading() as connection:
+            row = connection.execute(sa.select(users).where(users.c.name == name)).first()
         stored = row.password_hash if row else self.passwords.decoy
-        right = self.passwords.matches(stored, password)
-        if row is None or row.disabled:
-            raise SignInError("wrong name or password")
-        # Looked at again under the lock: guesses made at the same time are counted one by one.
-        with self.database.writing() as connection:
-            row = connection.execute(account).one()
-            if not right and row.locked_until <= self.now():
-                self._fail(connection, name, row.failures + 1)
-        self._refuse_locked(row)
-        if not right:
-            raise SignInError("wrong name or password")
+        browser = browser_of(caller.mark, stored, self.now())
+        with self.attempts.attempt(name, caller.address, browser) as succeeded:
+            right = self.passwords.matches(stored, password, stranger=not browser)
+            if not right or row is None or row.disabled:
+                raise SignInError("wrong name or password")
+            succeeded()
         return row
 
-    def _refuse_locked(self, row: sa.Row[tuple[Any, ...]]) -> None:
-        left = row.locked_until - self.now()
-        if left > 0:
-            raise SignInError("account is locked", int(left) + 1)
-
-    def _fail(self, connection: sa.Connection, name: str, failures: int) -> None:
-        locked = failures % FAILURES_BEFORE_LOCK == 0
-        connection.execute(
-            sa.update(users)
-            .where(users.c.name == name)
-            .values(
-                failures=failures,
-                locked_until=int(self.now() + LOCK_SECONDS) if locked else 0,
-            )
-        )
-        self.audit.record(name, "session.refuse", name, {"failures": failures})
+    def _still(self, connection: sa.Connection, row: sa.Row[tuple[Any, ...]]) -> None:
+        """Raises SignInError when the account has changed while its password was checked."""
+        query = sa.select(users.c.password_hash, users.c.disabled).where(users.c.name == row.name)
+        now = connection.execute(query).first()
+        if now is None or now.disabled or now.password_hash != row.password_hash:
+            raise SignInError("wrong name or password")
 
     def issue(self, name: str, label: str, days: int, *, actor: str) -> str:
         """An API token for an account, shown once."""
@@ -329,11 +320,12 @@ class Identity:
     def change_password(self, name: str, old: str, new: str) -> Ended:
         """Replace a password and end all sessions and API tokens of the account.
 
-        Raises SignInError, PolicyError, HashingBusyError.
+        Raises SignInError, Exceeded (`Attempts`), PolicyError, HashingBusyError.
         """
-        self._proven(name, old)
+        row = self._proven(name, old, Caller("signed in"))
         made = self.hash_of(name, new)
         with self.database.writing() as connection:
+            self._still(connection, row)
             self.set_password(name, made)
             self.audit.record(name, "user.password", name)
             ended, gone = self.drop(connection, of_account(name))
@@ -354,12 +346,7 @@ class Identity:
             connection.execute(
                 sa.update(users)
                 .where(users.c.name == name)
-                .values(
-                    password_hash=made,
-                    must_change_password=must_change,
-                    failures=0,
-                    locked_until=0,
-                )
+                .values(password_hash=made, must_change_password=must_change)
             )
 
     def drop(

@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from xinji.access.allowance import Allowance, Exceeded, network_of
 from xinji.access.identity import Person, Role
 from xinji.access.jurisdiction import Beyond, Reach, admit
 from xinji.access.passwords import RETRY_SECONDS, HashingBusyError
@@ -162,6 +163,13 @@ class Call:
             rule = f"a day between the years {YEARS[0]} and {YEARS[1]}"
             raise Problem(400, "Bad parameter", field=name, rule=rule)
         return value
+
+    def allow(self, allowance: Allowance) -> None:
+        """Count the call of the caller's address. Raises Problem 429."""
+        try:
+            allowance.take(network_of(address_of(self.request)))
+        except Exceeded as error:
+            raise too_many(error) from None
 
     def json(self, shape: type[T], most_items: int = MOST_ITEMS) -> T:
         """The body as a shape, within the limits of every body (`body_limits`).
@@ -325,9 +333,20 @@ def beyond(error: Beyond) -> Problem:
     return Problem(403, "Not allowed", error.rule)
 
 
+def address_of(request: Request) -> str:
+    """Who calls: the peer, or what a proxy that is believed says of it."""
+    return request.client.host if request.client else ""
+
+
+def too_many(error: Exceeded) -> Problem:
+    """The answer to more than is allowed."""
+    headers = {"Retry-After": str(error.retry_after)}
+    return Problem(429, "Too many", rule=error.rule, headers=headers)
+
+
 def refused(house: House, request: Request, name: str, what: str = "") -> None:
     """Count a refusal for the audit chain; see `Denials`. By default of this method and path."""
-    address = request.client.host if request.client else ""
+    address = address_of(request)
     house.audit.denials.note(what or f"{request.method} {request.url.path}", name, address)
 
 

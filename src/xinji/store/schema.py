@@ -229,8 +229,6 @@ users = Table(
     Column("role", String(16), nullable=False),
     Column("area", String(32), nullable=False, default=""),
     Column("must_change_password", Boolean, nullable=False, default=False),
-    Column("failures", Integer, nullable=False, default=0),
-    Column("locked_until", BigInteger, nullable=False, default=0),
     Column("disabled", Boolean, nullable=False, default=False),
     Column("created_at", BigInteger, nullable=False),
     Column("posts", JSON, nullable=False, server_default="[]"),

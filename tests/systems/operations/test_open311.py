@@ -14,9 +14,9 @@ import httpx
 import pytest
 
 from tests.systems.operations.street import Street
+from xinji.access.allowance import Allowance
 from xinji.cli.remote import leave
 from xinji.systems.platforms.operations.api import open311 as routes
-from xinji.systems.platforms.operations.api.residents import Allowance
 from xinji.systems.platforms.operations.open311 import Open311Error, to_xml, window
 from xinji.systems.platforms.operations.open311_client import (
     Foreign,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from xinji.access.attempts import attempts
 from xinji.access.identity import Role
 from xinji.access.jurisdiction import Reach
 from xinji.access.passwords import hashing
@@ -22,4 +23,5 @@ def counters(_call: Call) -> dict[str, Any]:
         "failed_work": faults,
         "streams": streams,
         "hashing": hashing,
+        "sign_ins": attempts,
     }

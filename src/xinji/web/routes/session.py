@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import msgspec
 from starlette.responses import Response
 
+from xinji.access.allowance import Exceeded
+from xinji.access.attempts import MARK_SECONDS, Caller
 from xinji.access.identity import SESSION_SECONDS, Person, Role, SignInError
 from xinji.access.jurisdiction import Reach
 from xinji.access.policy import PolicyError
@@ -13,13 +17,17 @@ from xinji.api.call import (
     Call,
     Problem,
     Routes,
+    address_of,
     iso,
     json_response,
     refused,
     token_of,
+    too_many,
 )
 
 routes = Routes()
+
+MARK_COOKIE = "xinji_known_"
 
 
 class SignIn(msgspec.Struct):
@@ -42,29 +50,37 @@ def sign_in(call: Call) -> Response:
     given = call.json(SignIn)
     if len(given.password) > 256:
         raise Problem(401, "Wrong name or password")
+    kept = _mark_cookie(given.name)
+    caller = Caller(address_of(call.request), call.request.cookies.get(kept, ""))
+    identity = call.house.identity
     try:
         with call.house.database.essential():
-            token, person = call.house.identity.sign_in(given.name, given.password)
-    except SignInError as error:
+            token, person = identity.sign_in(given.name, given.password, caller)
+    except (SignInError, Exceeded) as error:
         refused(call.house, call.request, given.name, "sign-in")
-        raise _locked(error) or Problem(401, "Wrong name or password") from error
+        if isinstance(error, Exceeded):
+            raise too_many(error) from None
+        raise Problem(401, "Wrong name or password") from error
     response = json_response(person, call.request)
-    response.set_cookie(
-        COOKIE,
-        token,
-        max_age=SESSION_SECONDS,
-        httponly=True,
-        samesite="strict",
-        secure=call.request.url.scheme == "https",
-        path="/",
-    )
+    for name, value, seconds, path in (
+        (COOKIE, token, SESSION_SECONDS, "/"),
+        (kept, identity.mark(given.name), MARK_SECONDS, "/api/sign-in"),
+    ):
+        response.set_cookie(
+            name,
+            value,
+            max_age=seconds,
+            httponly=True,
+            samesite="strict",
+            secure=call.request.url.scheme == "https",
+            path=path,
+        )
     return response
 
 
-def _locked(error: SignInError) -> Problem | None:
-    """What a locked account is told, or None when it is not locked."""
-    headers = {"Retry-After": str(error.retry_after)}
-    return Problem(429, "Account is locked", headers=headers) if error.retry_after else None
+def _mark_cookie(name: str) -> str:
+    """The cookie by which a browser is known for a name; several people may share a browser."""
+    return MARK_COOKIE + hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:12]
 
 
 @routes.get("/api/session", role=None)
@@ -90,8 +106,11 @@ def change_password(call: Call) -> None:
     try:
         with call.house.database.essential():
             call.house.identity.change_password(call.person.name, given.old, given.new)
-    except SignInError as error:
-        raise _locked(error) or Problem(422, "Wrong password", field="old") from error
+    except (SignInError, Exceeded) as error:
+        refused(call.house, call.request, call.person.name, "password")
+        if isinstance(error, Exceeded):
+            raise too_many(error) from None
+        raise Problem(422, "Wrong password", field="old") from error
     except PolicyError as error:
         raise Problem(422, "Password not allowed", field="new", rule=str(error)) from error
 

@@ -15,6 +15,7 @@ import msgspec
 import sqlalchemy as sa
 from starlette.responses import Response
 
+from xinji.access.allowance import Allowance
 from xinji.access.identity import Person, Role
 from xinji.access.jurisdiction import Beyond, Reach, admit
 from xinji.access.scope import contains, within
@@ -27,7 +28,6 @@ from xinji.systems.platforms.operations.api.reports import operations, source_of
 from xinji.systems.platforms.operations.api.residents import (
     FOLLOWS_AN_HOUR,
     REPORTS_AN_HOUR,
-    Allowance,
 )
 from xinji.systems.platforms.operations.inside import cases_inside
 from xinji.systems.platforms.operations.new_report import Contact, NewReport, ReportError
@@ -90,10 +90,6 @@ def _person(call: Call, key: str, role: Role) -> Person | None:
     return person
 
 
-def _address(call: Call) -> str:
-    return call.request.client.host if call.request.client else ""
-
-
 def _language(call: Call) -> str:
     wanted = call.text("locale") or call.request.headers.get("accept-language", "")
     return "en" if wanted.lower().startswith("en") else "zh"
@@ -102,7 +98,7 @@ def _language(call: Call) -> str:
 def _reader(call: Call) -> Person | None:
     person = _person(call, call.text("api_key"), Role.VIEWER)
     if person is None:
-        _reads.take(_address(call))
+        call.allow(_reads)
     return person
 
 
@@ -146,7 +142,7 @@ def request_post(call: Call) -> Answer:
     filed = intake.answer(sender, given.client_id)
     if filed is None:
         if person is None:
-            _posts.take(_address(call))
+            call.allow(_posts)
         elif "simulated" in person.posts:
             call.person = person
         try:
@@ -291,7 +287,7 @@ def request_one(call: Call) -> Answer:
 @_standard
 def token(call: Call) -> Answer:
     """Open311: the service request of a token; ours is the code that a resident follows by."""
-    _reads.take(_address(call))
+    call.allow(_reads)
     code = call.request.path_params["token"].upper()[:16]
     with call.house.database.reading() as connection:
         found = connection.execute(

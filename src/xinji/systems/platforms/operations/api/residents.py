@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import OrderedDict, deque
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from starlette.responses import Response
 
+from xinji.access.allowance import Allowance
 from xinji.api.call import Call, Problem, Routes, iso, json_response
 from xinji.model.title import Title
 from xinji.store.schema import case_steps
@@ -24,47 +22,13 @@ routes = Routes()
 REPORTS_AN_HOUR = 10
 PHOTOS_AN_HOUR = 30
 FOLLOWS_AN_HOUR = 600
-ADDRESSES = 10_000
 SHOWN = ("open", "file", "dispatch", "accept", "done", "verify", "verify-signal", "confirm",
          "rework", "reopen", "refuse", "void", "merge")  # fmt: skip
 """Steps that the sender of a report sees; notes and names stay inside."""
 
 
-class Allowance:
-    """At most so many calls an hour from an address; the least recently seen are forgotten."""
-
-    def __init__(self, calls: int) -> None:
-        self._calls = calls
-        self._seen: OrderedDict[str, deque[float]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def take(self, address: str) -> None:
-        """Count a call. Raises Problem 429."""
-        now = time.monotonic()
-        with self._lock:
-            seen = self._seen.setdefault(address, deque())
-            self._seen.move_to_end(address)
-            while seen and seen[0] < now - 3600:
-                seen.popleft()
-            if len(seen) >= self._calls:
-                wait = int(seen[0] + 3600 - now) + 1
-                raise Problem(
-                    429,
-                    "Too many",
-                    rule=f"at most {self._calls} an hour",
-                    headers={"Retry-After": str(wait)},
-                )
-            seen.append(now)
-            while len(self._seen) > ADDRESSES:
-                self._seen.popitem(last=False)
-
-
 _reports, _photos = Allowance(REPORTS_AN_HOUR), Allowance(PHOTOS_AN_HOUR)
 _follows = Allowance(FOLLOWS_AN_HOUR)
-
-
-def _address(call: Call) -> str:
-    return call.request.client.host if call.request.client else ""
 
 
 @routes.get("/api/public/classes", role=None)
@@ -81,7 +45,7 @@ def public_classes(call: Call) -> dict[str, Any]:
 @routes.post("/api/public/photos", role=None, query="taken_at longitude latitude", body="image")
 def public_photo(call: Call) -> dict[str, Any]:
     """Store a resident's picture."""
-    _photos.take(_address(call))
+    call.allow(_photos)
     return photo_item(put_photo(call, "resident"))
 
 
@@ -93,7 +57,7 @@ def public_report(call: Call) -> Any:
     sender = f"resident:{given.client_id}"
     known = part.intake.answer(sender, given.client_id)
     if known is None:
-        _reports.take(_address(call))
+        call.allow(_reports)
         given.channel, given.thing, given.condition = "resident", "", ""
         given.evidence, given.external_id, given.confidence = {}, "", None
         given.place_error_m = None
@@ -115,7 +79,7 @@ def public_report(call: Call) -> Any:
 
 
 def _report(call: Call) -> Any:
-    _follows.take(_address(call))
+    call.allow(_follows)
     code = call.request.path_params["code"].upper()[:16]
     with call.house.database.reading() as connection:
         row = connection.execute(sa.select(reports).where(reports.c.follow_code == code)).first()
