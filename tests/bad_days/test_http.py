@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.process import Served
-from xinji.cli.server import HEADER_SECONDS
+from xinji.web.connection import HEADER_SECONDS
 
 
 @pytest.fixture(scope="module")

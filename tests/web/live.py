@@ -26,6 +26,7 @@ from xinji.access.passwords import Passwords
 from xinji.api.call import Site
 from xinji.loop.house import House
 from xinji.web.app import application
+from xinji.web.connection import server_config
 
 PASSWORD = "correct horse battery"
 WEST, EAST = "310105001", "310105002"
@@ -48,6 +49,7 @@ class Live:
     """The square district: three gauges in the west, three in the east; people of every role."""
 
     basemap = BASEMAP
+    proxies: tuple[str, ...] = ()
 
     def __init__(self, path: Path, house: House | None = None) -> None:
         self.house = house or planned_house(path)
@@ -84,10 +86,9 @@ class Live:
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        app, changes = application(Site(self.house, PLAN, DISTRICT, self.basemap))
-        server = uvicorn.Server(
-            uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
-        )
+        self.site = Site(self.house, PLAN, DISTRICT, self.basemap)
+        app, changes = application(self.site)
+        server = uvicorn.Server(server_config(app, proxies=self.proxies))
         await self.house.start()
         serving = asyncio.create_task(server.serve(sockets=[self._socket]))
         while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it

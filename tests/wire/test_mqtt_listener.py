@@ -413,6 +413,37 @@ def test_connections_above_the_cap_are_refused(run, serve):
     run(main())
 
 
+def test_connections_that_wait_with_their_connect_keep_nobody_out(run, serve):
+    async def main():
+        async with serve(connecting=3, connections=2) as (listener, port):
+            half_open = [await Raw.open(port) for _ in range(4)]
+            assert await half_open[0].ended()
+            device = await Raw.open(port, connect_packet())
+            assert await device.packet() == ACCEPTED
+            assert listener.counters.disconnects == {"crowded-out": 2}
+            assert await half_open[1].ended()
+            half_open[3].send(connect_packet())
+            assert await half_open[3].packet() == ACCEPTED
+
+    run(main())
+
+
+def test_an_address_has_its_share_of_connections_that_wait_with_their_connect(run, serve):
+    async def main():
+        async with serve(connecting_per_address=2) as (listener, port):
+            inside = [await Raw.open(port) for _ in range(2)]
+            for raw in inside:
+                raw.send(connect_packet())
+                assert await raw.packet() == ACCEPTED
+            half_open = [await Raw.open(port) for _ in range(2)]
+            assert await (await Raw.open(port)).ended()
+            assert listener.counters.disconnects == {"of-an-address": 1}
+            half_open[0].send(connect_packet())
+            assert await half_open[0].packet() == ACCEPTED
+
+    run(main())
+
+
 def test_rate_is_held_by_reading_more_slowly(run, serve, house):
     async def main():
         async with serve(messages_per_second=100) as (listener, port):

@@ -14,6 +14,7 @@ from tests.wire.recorder import SECRET
 from xinji.model.observations import Reason
 from xinji.wire import http
 from xinji.wire.http import observations_endpoint
+from xinji.wire.http_body import Bodies
 
 ROW = {"thing": "thing:0", "property": "temperature", "value": 1.5}
 
@@ -24,7 +25,7 @@ def basic(name="meter-1", secret=SECRET):
 
 @pytest.fixture
 def post(house):
-    endpoint = observations_endpoint(house, house)
+    endpoint = observations_endpoint(house, house, Bodies())
     app = Starlette(routes=[Route("/api/observations", endpoint, methods=["POST"])])
 
     def posting(body, media_type="application/json", **headers):

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -27,11 +27,14 @@ from xinji.api.compression import gzipped
 from xinji.loop.house import House
 from xinji.model.indicators import Plan
 from xinji.store.observations import StoreError, StoreFull, microseconds, moment
+from xinji.wire.http_body import Bodies, BodyError
 
 T = TypeVar("T")
 
 COOKIE = "xinji_session"
 BODY_LIMIT = 16 * 1024 * 1024
+STRANGERS_LIMIT = 256 * 1024
+"""Bytes of a body, and of one that needs no sign-in and is no file."""
 YEARS = (1900, 2200)
 """Times of parameters lie between; beyond are no days of a district, and no clock can hold some."""
 
@@ -85,6 +88,7 @@ class Site:
     plan: Plan
     district: dict[str, Any]
     basemap: dict[str, Any]
+    bodies: Bodies = field(default_factory=Bodies)
 
 
 @dataclass(slots=True)
@@ -217,6 +221,11 @@ class Endpoint:
     body: str = ""
     reach: Reach = Reach.DISTRICT
     one_time: bool = False
+
+    @property
+    def most_bytes(self) -> int:
+        """The largest body: what anybody may send without a sign-in is small, but for files."""
+        return STRANGERS_LIMIT if self.role is None and self.body == "object" else BODY_LIMIT
 
     @property
     def summary(self) -> str:
@@ -365,47 +374,44 @@ def _same_origin(request: Request) -> None:
         raise Problem(403, "Not allowed", "the request comes from another site")
 
 
-async def read_body(request: Request, limit: int = BODY_LIMIT) -> bytes:
-    """The body, never more than `limit` bytes. Raises Problem 413."""
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise Problem(413, "Body too large", rule=f"at most {limit} bytes")
-        parts.append(part)
-    return b"".join(parts)
-
-
 def starlette_route(endpoint: Endpoint, site: Site) -> Route:
     """The endpoint as a Starlette route: body, person, thread, answer, ETag, problems."""
     asynchronous = inspect.iscoroutinefunction(endpoint.handler)
+
+    def answered(request: Request, person: Person, body: bytes) -> Any:
+        call = Call(site, request, person, body)
+        try:
+            answer = endpoint.handler(call)
+        except (Problem, Beyond) as error:
+            if isinstance(error, Beyond) or error.status == 403:
+                refused(site.house, request, person.name)
+            raise
+        if isinstance(answer, Download):
+            _export(call, answer)
+        if asynchronous or answer is None or isinstance(answer, Response):
+            return answer
+        # here, not in the loop that ingests: an answer may have megabytes
+        return json_response(answer, request)
+
+    def read(request: Request) -> Any:
+        return answered(request, person_of(site.house, request, endpoint), b"")
+
+    async def changed(request: Request) -> Any:
+        _same_origin(request)
+        # who asks is looked at first: of a stranger not a byte of the body is read
+        person = await run_in_threadpool(person_of, site.house, request, endpoint)
+        limit, stranger = endpoint.most_bytes, endpoint.role is None
+        async with site.bodies.reading(request, limit, stranger=stranger) as body:
+            return await run_in_threadpool(answered, request, person, body)
 
     async def serve(request: Request) -> Response:
         try:
             if any(CONTROLS.search(part) for part in request.path_params.values()):
                 raise Problem(404, "No such path")
-            body = b""
             if endpoint.method in ("POST", "PUT", "DELETE"):
-                _same_origin(request)
-                body = await read_body(request)
-
-            def work() -> Any:
-                person = person_of(site.house, request, endpoint)
-                call = Call(site, request, person, body)
-                try:
-                    answer = endpoint.handler(call)
-                except (Problem, Beyond) as error:
-                    if isinstance(error, Beyond) or error.status == 403:
-                        refused(site.house, request, person.name)
-                    raise
-                if isinstance(answer, Download):
-                    _export(call, answer)
-                if asynchronous or answer is None or isinstance(answer, Response):
-                    return answer
-                # here, not in the loop that ingests: an answer may have megabytes
-                return json_response(answer, request)
-
-            answer = await run_in_threadpool(work)
+                answer = await changed(request)
+            else:
+                answer = await run_in_threadpool(read, request)
             if asynchronous and isinstance(answer, Awaitable):
                 answer = await answer
         except Problem as problem:
@@ -419,8 +425,10 @@ def starlette_route(endpoint: Endpoint, site: Site) -> Route:
             return Problem(503, "Not stored", str(error), headers={"Retry-After": "5"}).response()
         except StoreError as error:
             return Problem(500, "The store failed", str(error)).response()
-        except ClientDisconnect:
-            return Problem(400, "The body did not arrive").response()
+        except BodyError as error:
+            return Problem(
+                error.status, error.title, rule=error.rule, headers=error.headers
+            ).response()
         except Exception:
             return failed(f"{endpoint.method} {endpoint.path}")
         if isinstance(answer, Response):

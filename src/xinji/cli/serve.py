@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,22 @@ def add_options(parser: argparse.ArgumentParser, port: int = 8080, mqtt_port: in
     parser.add_argument("--key", type=Path, help="PEM private key of the certificate")
     parser.add_argument("--plan", type=Path, help="plan file (TOML), default Changning's")
     parser.add_argument("--district", type=Path, help="geography file (TOML)")
+    parser.add_argument(
+        "--proxy",
+        action="append",
+        default=[],
+        type=_network,
+        metavar="ADDRESS/CIDR",
+        help="a proxy whose X-Forwarded-For and X-Forwarded-Proto are believed; may be repeated",
+    )
     parser.add_argument("--raw-days", type=int, default=400, help="days that raw rows are kept")
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not an address or a network: {error}") from None
 
 
 def options_of(arguments: argparse.Namespace) -> Options:
@@ -46,6 +62,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         plan=arguments.plan,
         district=arguments.district,
         policy=Policy(raw_days=arguments.raw_days),
+        proxies=tuple(arguments.proxy),
     )
 
 

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from xinji.api.call import Site
 from xinji.cli.heap import keep_small
@@ -37,12 +36,12 @@ from xinji.store.observations import StoreError
 from xinji.systems import discover
 from xinji.systems.platforms.operations.part import Operations
 from xinji.web.app import application
+from xinji.web.connection import server_config
 from xinji.wire.kept_running import watched
 from xinji.wire.mqtt.listener import Listener
 
 log = logging.getLogger(__name__)
 
-HEADER_SECONDS = 15.0
 SUPERVISE_FIRST_SECONDS = 30.0
 SUPERVISE_EVERY_SECONDS = 600.0
 
@@ -63,6 +62,7 @@ class Options:
     district: Path | None = None
     policy: Policy = field(default_factory=Policy)
     clock: HouseClock | None = None
+    proxies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,41 +76,6 @@ class Running:
     mqtt_port: int
     first_password: str | None
     stopping: asyncio.Event
-
-
-class BoundedHeaders(HttpToolsProtocol):
-    """A request's head must be complete within `HEADER_SECONDS` (slow-loris)."""
-
-    _deadline: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the clock with the connection."""
-        super().connection_made(transport)
-        self._start()
-
-    def on_message_begin(self) -> None:
-        """Start it again with every further request."""
-        super().on_message_begin()
-        self._start()
-
-    def on_headers_complete(self) -> None:
-        """The head is here."""
-        self._stop()
-        super().on_headers_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing to wait for."""
-        self._stop()
-        super().connection_lost(exc)
-
-    def _start(self) -> None:
-        self._stop()
-        self._deadline = self.loop.call_later(HEADER_SECONDS, self.transport.close)
-
-    def _stop(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
 
 
 class Server(uvicorn.Server):
@@ -183,19 +148,11 @@ async def running(options: Options) -> AsyncIterator[Running]:
         first_password = house.identity.first_start()
         app, changes = application(site)
         server = Server(
-            uvicorn.Config(
+            server_config(
                 app,
-                http=BoundedHeaders,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_keep_alive=30,
-                timeout_graceful_shutdown=3,
-                limit_concurrency=2_000,
-                ssl_certfile=str(options.certificate) if options.certificate else None,
-                ssl_keyfile=str(options.key) if options.key else None,
+                proxies=options.proxies,
+                certificate=options.certificate,
+                key=options.key,
             )
         )
         listener = Listener(house.ingest, house.credentials)

@@ -109,7 +109,7 @@ def application(site: Site) -> tuple[Starlette, Changes]:
     routes: list[Route] = [
         Route(
             "/api/observations",
-            observations_endpoint(site.house.ingest, site.house.credentials),
+            observations_endpoint(site.house.ingest, site.house.credentials, site.bodies),
             methods=["POST"],
         )
     ]

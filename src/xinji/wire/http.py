@@ -12,16 +12,15 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from xinji.model.observations import Receipt
 from xinji.wire.columns import MAXIMUM_BYTES, PayloadError, all_refused, resolve_columns
-from xinji.wire.inlet import Device, Gate, Inlet
+from xinji.wire.http_body import Bodies, BodyError
+from xinji.wire.inlet import Batch, Device, Gate, Inlet
 from xinji.wire.observations import DECODERS, decode, encode_refusals
 
-BODY_SECONDS = 60.0
-"""A body must be complete within this time (408)."""
 FULL_SECONDS = 5.0
 """How long a request waits for room in the inlet before it is told to come back (503)."""
 RETRY_SECONDS = 5
@@ -65,7 +64,9 @@ class Refused(Exception):
         )
 
 
-def observations_endpoint(inlet: Inlet, gate: Gate) -> Callable[[Request], Awaitable[Response]]:
+def observations_endpoint(
+    inlet: Inlet, gate: Gate, bodies: Bodies
+) -> Callable[[Request], Awaitable[Response]]:
     """The Starlette endpoint of `POST /api/observations` (docs/api.md, "Observations in").
 
     Answers 200 `{"stored", "repeated", "refused": [{"index", "reason", "detail"}]}`; 400 a body
@@ -79,21 +80,9 @@ def observations_endpoint(inlet: Inlet, gate: Gate) -> Callable[[Request], Await
             media_type = _media_type(request)
             batch_id = _batch_id(device, request.headers.get("idempotency-key", ""))
             await _room(inlet)
-            body = await _body(request)
-            try:
-                columns = decode(media_type, body)
-            except PayloadError as error:
-                status = 413 if error.too_large else 400
-                raise Refused(status, error.detail, field=error.field, rule=error.rule) from None
-            batch = resolve_columns(inlet, device, columns, batch_id)
-            receipt: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-
-            def done(answer: Receipt) -> None:
-                if not receipt.done():  # the client may have gone in the meantime
-                    receipt.set_result(answer)
-
-            inlet.submit(batch, done)
-            answer = await receipt
+            async with bodies.reading(request, MAXIMUM_BYTES) as body:
+                batch = _batch(inlet, device, media_type, body, batch_id)
+                answer = await _stored(inlet, batch)
             if answer.failure is not None:
                 raise Refused(503, f"nothing was stored: {answer.failure}", rule="storage")
             return Response(
@@ -108,6 +97,8 @@ def observations_endpoint(inlet: Inlet, gate: Gate) -> Callable[[Request], Await
             )
         except Refused as refused:
             return refused.response()
+        except BodyError as error:
+            return Refused(error.status, error.title, rule=error.rule).response()
 
     return observations
 
@@ -126,6 +117,26 @@ def _device(gate: Gate, header: str) -> Device:
     if device is None:
         raise Refused(401, "the device name or its secret is wrong")
     return device
+
+
+def _batch(inlet: Inlet, device: Device, media_type: str, body: bytes, batch_id: str) -> Batch:
+    try:
+        columns = decode(media_type, body)
+    except PayloadError as error:
+        status = 413 if error.too_large else 400
+        raise Refused(status, error.detail, field=error.field, rule=error.rule) from None
+    return resolve_columns(inlet, device, columns, batch_id)
+
+
+async def _stored(inlet: Inlet, batch: Batch) -> Receipt:
+    receipt: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+
+    def done(answer: Receipt) -> None:
+        if not receipt.done():  # the client may have gone in the meantime
+            receipt.set_result(answer)
+
+    inlet.submit(batch, done)
+    return await receipt
 
 
 def _media_type(request: Request) -> str:
@@ -159,23 +170,3 @@ async def _room(inlet: Inlet) -> None:
             return
         await asyncio.sleep(0.02)
     raise Refused(503, "the store is behind; try again", rule="full")
-
-
-async def _body(request: Request) -> bytes:
-    """The body, at most `MAXIMUM_BYTES`; nothing beyond it is buffered."""
-    too_large = Refused(413, f"at most {MAXIMUM_BYTES} bytes", rule="size")
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length[:20]) > MAXIMUM_BYTES:
-        raise too_large
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                if len(body) + len(chunk) > MAXIMUM_BYTES:
-                    raise too_large
-                body += chunk
-    except TimeoutError:
-        raise Refused(408, f"the body did not arrive within {BODY_SECONDS:g} s") from None
-    except ClientDisconnect:
-        raise Refused(400, "the client went away") from None
-    return bytes(body)

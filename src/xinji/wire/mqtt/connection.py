@@ -56,9 +56,8 @@ _QUIET = frozenset({"disconnect", "lost", "server-stopping"})
 class Connection(asyncio.Protocol):
     """The server's end of one connection."""
 
-    def __init__(self, endpoint: Endpoint, *, over_capacity: bool = False) -> None:
+    def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._over_capacity = over_capacity
         limits = endpoint.limits
         self._decoder = Decoder(limits.packet_bytes, connect_maximum=limits.connect_bytes)
         self._device: Device | None = None
@@ -74,6 +73,7 @@ class Connection(asyncio.Protocol):
         self._tokens = limits.messages_per_second
         self._tokens_at = self._heard = self._opened = endpoint.loop.time()
         self.closed = False
+        self.address = ""
 
     # -- the transport's calls
 
@@ -85,13 +85,18 @@ class Connection(asyncio.Protocol):
         if raw is not None:
             # A client without keep-alive that vanishes is found by TCP.
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if peer else ""
         self._endpoint.open.add(self)
         self._endpoint.counters.connections += 1
+        if not self._endpoint.begin(self):
+            self.close("of-an-address", f"too many of {self.address} wait with their CONNECT")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is gone, whoever closed it."""
         endpoint = self._endpoint
         self._end("lost", "" if exc is None else str(exc))
+        endpoint.begun(self)
         endpoint.open.discard(self)
         endpoint.counters.connections -= 1
 
@@ -181,7 +186,9 @@ class Connection(asyncio.Protocol):
 
     def _connect(self, connect: Connect) -> None:
         endpoint = self._endpoint
-        if self._over_capacity or endpoint.stopping:
+        endpoint.begun(self)
+        accepted = len(endpoint.open) - len(endpoint.connecting)
+        if accepted > endpoint.limits.connections or endpoint.stopping:
             self._reject(Connack.SERVER_UNAVAILABLE, "capacity", "all connections are in use")
             return
         if not connect.username or connect.password is None:

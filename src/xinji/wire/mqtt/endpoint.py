@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -27,6 +28,8 @@ class Endpoint:
         sessions: by (credential, client identifier): a second one takes the first one's place.
         subscribers: by credential, the connections that asked for `xinji/refused`.
         waiting: connections that stopped reading because the inlet is full.
+        connecting: connections whose CONNECT is not there, the oldest first; `connecting_from`: how
+            many of them by address.
         buffered: bytes of incomplete packets of all connections.
     """
 
@@ -42,9 +45,32 @@ class Endpoint:
         self.sessions: dict[tuple[str, str], Connection] = {}
         self.subscribers: dict[str, set[Connection]] = {}
         self.waiting: set[Connection] = set()
+        self.connecting: dict[Connection, None] = {}
+        self.connecting_from: Counter[str] = Counter()
         self.buffered = 0
         self.stopping = False
         self._unflushed: list[Connection] = []
+
+    def begin(self, connection: Connection) -> bool:
+        """Wait for a connection's CONNECT; False when its address has its share of such waits."""
+        address = connection.address
+        if self.connecting_from[address] >= self.limits.connecting_per_address:
+            return False
+        if len(self.connecting) >= self.limits.connecting:
+            oldest = next(iter(self.connecting))
+            oldest.close("crowded-out", "too many connections wait with their CONNECT")
+            self.begun(oldest)
+        self.connecting[connection] = None
+        self.connecting_from[address] += 1
+        return True
+
+    def begun(self, connection: Connection) -> None:
+        """The CONNECT is there, or the connection is gone; without effect the second time."""
+        if connection in self.connecting:
+            del self.connecting[connection]
+            self.connecting_from[connection.address] -= 1
+            if not self.connecting_from[connection.address]:
+                del self.connecting_from[connection.address]
 
     def flush_soon(self, connection: Connection) -> None:
         """Send the connection's PUBACKs once the receipts at hand have all been taken in."""

@@ -13,7 +13,9 @@ class Limits:
     Attributes:
         packet_bytes: largest packet; a larger one closes the connection when its header arrives.
         connect_bytes: largest CONNECT, before the sender is known.
-        connections: connections at once; a further one gets CONNACK 0x03.
+        connections: connections at once that have been accepted; a further one gets CONNACK 0x03.
+        connecting: connections whose CONNECT is not there; beyond, the oldest is closed.
+        connecting_per_address: of them, from one address; a further one is closed.
         messages_per_second: per connection, with a burst of one second; above it the listener
             stops reading until the rate is met again. Nothing is dropped. 0 is no limit.
         unacknowledged: PUBLISH packets per connection that wait for their commit; above it the
@@ -29,6 +31,8 @@ class Limits:
     packet_bytes: int = 1 << 20
     connect_bytes: int = 1 << 14
     connections: int = 20_000
+    connecting: int = 8_000
+    connecting_per_address: int = 5_000
     messages_per_second: float = 10_000.0
     unacknowledged: int = 10_000
     buffered_bytes: int = 256 << 20

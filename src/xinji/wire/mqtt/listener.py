@@ -68,11 +68,12 @@ class Listener:
 
     def _connection(self) -> asyncio.Protocol:
         assert self._endpoint is not None
-        excess = len(self._endpoint.open) - self.limits.connections
+        waiting = len(self._endpoint.connecting)
+        excess = len(self._endpoint.open) - waiting - self.limits.connections
         if excess >= _REFUSED_POLITELY:
             self._endpoint.counters.disconnects["over-capacity"] += 1
             return _Closed()
-        return Connection(self._endpoint, over_capacity=excess >= 0)
+        return Connection(self._endpoint)
 
     async def _sweep(self) -> None:
         """Look at every connection's times, and at the inlet: it may drain by other senders."""
