@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.anomalies import score
 from benchmarks.figures import Goal, Measured, Row, median_of, table
+from benchmarks.floods import PROBES
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,6 +44,29 @@ def test_the_machine_and_the_versions_are_stated(report):
     assert {"python", "sqlite", "duckdb", "numpy", "xinji"} <= set(about["versions"])
     assert len(about["load_before"]) == 3
     assert about["quick"] is True
+
+
+def test_floods_are_measured_on_a_house_that_is_served(tmp_path):
+    path = tmp_path / "figures.json"
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks",
+        "--quick",
+        "--only",
+        "floods",
+        "--json",
+        str(path),
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(path.read_text())["rows"]
+    floods = {row["what"].partition(": ")[0] for row in rows}
+    assert len(floods) == 6
+    assert len(rows) == 6 * len(PROBES)
+    for row in rows:
+        answered = int(row["ours"]["note"].partition(" ms, ")[2].partition(" ")[0])
+        assert answered > 0 or "refused" in row["ours"]["note"], row
 
 
 def test_goals_are_judged_against_the_first_peer():
