@@ -3,11 +3,13 @@ pages of administration."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
@@ -20,6 +22,9 @@ PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1440, "height": 900}
 NORTH, SOUTH = "310105001", "310105006"
 """Two sub-districts of the reference district."""
+KIND, PLACE = "environment-station", "121.4090,31.2240"
+"""A kind, and a place inside `NORTH`: longitude, latitude in WGS-84 degrees."""
+SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 
 
 class Office:
@@ -38,6 +43,33 @@ class Office:
         """An account with a password of its own."""
         body = {"name": name, "password": PASSWORD, "role": role, "area": area}
         self.served.post("/api/users", body)
+
+    def rainy(self, days: int = 5) -> str:
+        """A weather station in `NORTH` where it rained hard from one to two in the night of each of the
+        last days; its id.
+        """
+        station = f"{NORTH}:rain"
+        table = f"id,kind,name,longitude,latitude,area\n{station},{KIND},雨量站,{PLACE},{NORTH}\n"
+        self.served.request(
+            "POST",
+            "/api/things/import?dry_run=false",
+            content=table.encode(),
+            headers={"Content-Type": "text/csv"},
+        ).raise_for_status()
+        secret = self.served.credential("rain-gateway")
+        # One in the morning, when it is still the day before in UTC.
+        today = dt.datetime.now(SHANGHAI).replace(hour=1, minute=0, second=0, microsecond=0)
+        rows = []
+        for day in range(days, 0, -1):
+            for minute in range(0, 120, 10):
+                at = today - dt.timedelta(days=day) + dt.timedelta(minutes=minute)
+                value = 50.0 if minute < 60 else 0.0
+                row = {"thing": station, "property": "rain_mm_h", "value": value}
+                rows.append(row | {"time": at.isoformat()})
+        httpx.post(
+            f"{self.url}/api/observations", json=rows, auth=("rain-gateway", secret), timeout=60
+        ).raise_for_status()
+        return station
 
     def account(self, name: str) -> dict[str, Any]:
         """An account as the API shows it."""

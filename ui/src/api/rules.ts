@@ -2,7 +2,8 @@ import { shallowRef } from 'vue'
 import { get } from './request'
 import type { Page, Rule, Thing } from './types'
 
-const rules = shallowRef<Rule[]>([])
+/** Every rule that is at work in the area of the person. */
+export const rules = shallowRef<Rule[]>([])
 
 /** Reads the rules; an operator may have changed them since the last page. */
 export async function readRules(): Promise<void> {

@@ -104,14 +104,62 @@ export interface RuleName {
   severity: Severity
 }
 
-/** A rule with its condition; only what the page draws of it. */
+export type ConditionType = 'threshold' | 'out-of-range' | 'rate-of-change' | 'stuck' | 'silence' | 'count-in-area' | 'deviation'
+
+/** Which fields a type has is in docs/rules.md; values in the unit of the property, times in seconds. */
+export interface Condition {
+  type: ConditionType
+  op?: string
+  limit?: number
+  clear?: number | null
+  low?: number
+  high?: number
+  limit_per_minute?: number
+  seconds?: number
+  tolerance?: number
+  least?: number
+  level?: string
+  factor?: number
+  hold_seconds?: number
+  clear_hold_seconds?: number
+}
+
+/** A condition on a property of a kind, and what becomes of the event. */
 export interface Rule extends RuleName {
   kind: string
   property: string
-  condition: { type: string; op?: string; limit?: number; low?: number; high?: number }
+  condition: Condition
+  case_class: string
   area: string
   things: string[]
+  /** The declaring system, or `operator` when it was entered. */
+  system: string
   enabled: boolean
+}
+
+/** What a rule would have found in the last days; `by_day` by the district's days. */
+export interface RulePreview {
+  from: string
+  to: string
+  rows: number
+  complete: boolean
+  series: number
+  episodes: number
+  things: number
+  seconds: { total: number; median: number | null; longest: number | null }
+  by_day: Record<string, number>
+  present: number
+  items: {
+    thing: string
+    thing_name: string
+    area: string
+    started_at: string
+    ended_at: string | null
+    seconds: number
+    value: number
+    extreme: number
+    limit: number
+  }[]
 }
 
 export interface District {

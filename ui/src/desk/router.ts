@@ -38,6 +38,7 @@ export const router = createRouter({
         { path: 'evaluation', name: 'evaluation', component: () => import('./pages/EvaluationPage.vue'), meta: { title: 'nav.evaluation' } },
         { path: 'classes/:tab?', name: 'classes', component: () => import('./pages/ClassesPage.vue'), props: true, meta: { title: 'nav.classes' } },
         { path: 'coverage/:tab?', name: 'coverage', component: () => import('./pages/CoveragePage.vue'), props: true, meta: { title: 'nav.coverage' } },
+        { path: 'rules/:id?', name: 'rules', component: () => import('./pages/RulesPage.vue'), props: true, meta: { title: 'nav.rules' } },
         { path: 'users/:name?', name: 'users', component: () => import('./pages/UsersPage.vue'), props: true, meta: { title: 'nav.users', role: 'administrator' } },
         { path: ':rest(.*)*', component: () => import('./pages/NotFoundPage.vue'), meta: { title: 'app.notFound' } },
       ],

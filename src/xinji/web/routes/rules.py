@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from xinji.access.identity import Person, Role
 from xinji.access.jurisdiction import Reach, keep_inside
 from xinji.access.scope import contains
 from xinji.api.call import Call, Problem, Routes, iso
+from xinji.loop.calendars import DISTRICT_TIME
 from xinji.loop.house import House
 from xinji.loop.rule_preview import MOST_DAYS, Busy, Episode, preview
 from xinji.model.rules import Condition, Rule
@@ -81,7 +83,7 @@ def rules_preview(call: Call) -> dict[str, Any]:
     seconds = sorted(each.seconds for each in episodes)
     by_day: dict[str, int] = {}
     for each in episodes:
-        day = (iso(each.started_at) or "")[:10]
+        day = dt.datetime.fromtimestamp(each.started_at / 1e6, DISTRICT_TIME).date().isoformat()
         by_day[day] = by_day.get(day, 0) + 1
     e = events.c
     with house.database.reading() as connection:
