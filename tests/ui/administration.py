@@ -45,8 +45,9 @@ class Office:
         self.served.post("/api/users", body)
 
     def rainy(self, days: int = 5) -> str:
-        """A weather station in `NORTH` where it rained hard from one to two in the night of each of the
-        last days; its id.
+        """A station in `NORTH` where it rained hard from one to two on each of the last days.
+
+        Returns its id.
         """
         station = f"{NORTH}:rain"
         table = f"id,kind,name,longitude,latitude,area\n{station},{KIND},雨量站,{PLACE},{NORTH}\n"
