@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.text_routing import keyword_rule
 from tests.systems.operations.street import Street
 from xinji.district.geography import load_district
 from xinji.methods.geodesy import metres_between
@@ -47,6 +50,47 @@ def test_every_class_of_the_seed_has_phrases_and_is_learnt() -> None:
     found = model.probabilities(list(TITLES)).argmax(axis=1)
     right = [model.codes[at] == code for at, code in zip(found, TITLES.values(), strict=True)]
     assert np.mean(right) > 0.9
+
+
+@pytest.fixture(scope="module")
+def plain() -> dict[str, list[tuple[str, str]]]:
+    """Plain sentences (text, code; "" for none) by part; `test` has tuned nothing."""
+    found: dict[str, list[tuple[str, str]]] = {"tune": [], "test": []}
+    with Path(__file__).with_name("plain_sentences.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            found[row["part"]].append((row["text"], row["code"]))
+    return found
+
+
+def test_on_plain_sentences_it_is_right_or_does_not_know(
+    street: Street, plain: dict[str, list[tuple[str, str]]]
+) -> None:
+    """Beside the naive reader, which names the class whose title has most characters in common."""
+    reader, classes = street.operations.reader, street.operations.classes.classes
+    titles = {
+        code: (each.title.zh, *(each.title.zh for each in each.conditions))
+        for code, each in classes.items()
+    }
+    texts, truth = zip(*plain["test"], strict=True)
+    said = [reading.classes[0][0] if reading.known else "" for reading in map(reader.read, texts)]
+    named = [(own, true) for own, true in zip(said, truth, strict=True) if own]
+    right = sum(own == true for own, true in named)
+    naive = keyword_rule(texts, titles)
+    naive_right = sum(own == true for own, true in zip(naive, truth, strict=True))
+    assert right / len(named) >= 0.9
+    assert right / sum(map(bool, truth)) >= 0.85
+    assert sum(not true for _, true in named) <= 1
+    assert naive_right / len(truth) < 0.4
+
+
+def test_what_is_of_no_class_gets_no_suggestion(street: Street) -> None:
+    def classes(text: str) -> list[str]:
+        answer = street.request("POST", "/api/reports/read", "intake", json={"text": text})
+        return [each["case_class"] for each in answer.json()["classes"]]
+
+    assert classes("人行道上有一大堆装修垃圾")[0] == "event.0116"
+    for text in ("今天天气真好", "你好", "房东不退押金"):
+        assert classes(text) == []
 
 
 def test_what_people_filed_is_learnt() -> None:

@@ -23,6 +23,7 @@ export const operations = {
   'intake.suggestedClass': ['建议类别', 'Suggested class'],
   'intake.suggestedPlace': ['建议地点', 'Suggested place'],
   'intake.suggestedUrgency': ['建议紧急程度', 'Suggested urgency'],
+  'intake.noClass': ['文字里看不出类别，请人工选择', 'The text does not tell the class; choose it'],
   'intake.noPlace': ['文字里没有认出地点，请在地图上点选', 'No place was recognised; choose it on the map'],
   'intake.accept': ['采用', 'Accept'],
   'intake.accepted': ['已采用', 'Accepted'],

@@ -16,9 +16,14 @@ class ReadPlace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """Classes by falling confidence (code, probability), the place and the urgency."""
+    """Classes by falling confidence (code, probability), the place and the urgency.
+
+    `known` is false when the text is of no class, or of none more likely than not: then the first
+    class is no suggestion.
+    """
 
     classes: tuple[tuple[str, float], ...]
+    known: bool = True
     place: ReadPlace | None = None
     urgency: str = "normal"
     urgency_confidence: float = 0.0

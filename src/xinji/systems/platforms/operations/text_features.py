@@ -14,14 +14,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
-from scipy.special import logsumexp
+from scipy.special import expit, logsumexp
 
-from xinji.systems.platforms.operations.text_templates import families, texts_of
+from xinji.systems.platforms.operations.text_templates import NOTHING, families, texts_of
 
 Floats = npt.NDArray[np.float64]
 
 SEED = 20_261_122
 TEXTS_OF_A_FAMILY = 16
+NO_CLASS = -0.5
+"""Score that a class must pass for a text to be of it, whatever the others have; chosen on the half
+`tune` of `tests/systems/operations/plain_sentences.csv`."""
 DOUBT = 0.05
 """Share of the probability that is spread over all classes: a word can mislead. Chosen, with the
 temperature's factor (1), on the tuning phrases of `xinji.district.hotline`."""
@@ -31,20 +34,29 @@ LEARNT_WEIGHT = 2.0
 
 @dataclass(frozen=True)
 class TextModel:
-    """`codes` in the order of the columns of `probabilities`."""
+    """`codes` in the order of the columns; `none`: weights and bias of what is of no class."""
 
     codes: tuple[str, ...]
     vectorizer: Any
     weights: Floats
     bias: Floats
     temperature: float
+    none: tuple[Floats, float]
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
-        """Shape (texts, classes); rows sum to 1."""
+        """Shape (texts, classes); rows sum to 1: of each class, if the text is of one of them."""
         table = self.vectorizer.transform(texts)
         scores = (table @ self.weights.T + self.bias) / self.temperature
         chances: Floats = np.exp(scores - logsumexp(scores, axis=1, keepdims=True))
         return (1 - DOUBT) * chances + DOUBT / len(self.codes)
+
+    def fits(self, texts: Sequence[str]) -> Floats:
+        """Shape (texts,): the probability that a text is of one of the classes at all."""
+        table = self.vectorizer.transform(texts)
+        best = (table @ self.weights.T + self.bias).max(axis=1)
+        weights, bias = self.none
+        nothing = np.maximum(table @ weights + bias, NO_CLASS)
+        return np.asarray(expit((best - nothing) / self.temperature), np.float64)
 
 
 def fit(
@@ -68,6 +80,12 @@ def fit(
                 texts.append(text)
                 labels.append(number)
                 halves.append(at % 2)
+    none = len(classes)
+    for at, pattern in enumerate(NOTHING):
+        for text in texts_of(pattern, TEXTS_OF_A_FAMILY, chance):
+            texts.append(text)
+            labels.append(none)
+            halves.append(at % 2)
     made = len(texts)
     numbers = {code: number for number, (code, _) in enumerate(classes)}
     for text, code in learnt:
@@ -82,10 +100,11 @@ def fit(
     vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, min_df=2)
     table = vectorizer.fit_transform(texts)
     y, half = np.array(labels), np.array(halves)
-    temperature = _temperature(table, y, half, weight, len(classes))
-    weights, bias = _linear(table, y, weight, len(classes))
+    temperature = _temperature(table, y, half, weight, len(classes) + 1)
+    weights, bias = _linear(table, y, weight, len(classes) + 1)
     codes = tuple(code for code, _ in classes)
-    return TextModel(codes, vectorizer, weights, bias, temperature)
+    of_none = weights[none], float(bias[none])
+    return TextModel(codes, vectorizer, weights[:none], bias[:none], temperature, of_none)
 
 
 def _linear(table: Any, y: Any, weight: Floats, classes: int) -> tuple[Floats, Floats]:

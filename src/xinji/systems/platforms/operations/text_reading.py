@@ -31,6 +31,8 @@ MOST_TEXT = 2_000
 MOST_LEARNT = 5_000
 USUALLY_URGENT = 0.03
 SHORTEST_ISSUE = 8
+KNOWN = 0.5
+"""Probability of fitting any class, and of the first one, below which the reader does not know."""
 _FURTHER = re.compile(r"顺便|另外|此外|还有(?:个|件|就是|一)|其次|除此之外|再有")
 
 Classes = tuple[tuple[str, tuple[str, ...]], ...]
@@ -70,14 +72,20 @@ class Reader:
         text = text[:MOST_TEXT]
         model, gazetteer = self._ready()
         classes: tuple[tuple[str, float], ...] = ()
+        known = False
         plain = _without_names(_first_issue(text), gazetteer)
         if model is not None:
             chances = model.probabilities([plain])[0]
             order = np.argsort(-chances, kind="stable")
+            fits = float(model.fits([plain])[0])
+            known = bool(fits >= KNOWN and chances[order[0]] >= KNOWN)
+            if not known:
+                chances = chances * fits
             classes = tuple((model.codes[at], round(float(chances[at]), 4)) for at in order)
         urgency, sure = _urgency(text)
         return Reading(
             classes=classes,
+            known=known,
             place=gazetteer.find(text),
             urgency=urgency,
             urgency_confidence=round(sure, 3),

@@ -184,7 +184,10 @@ class Text(msgspec.Struct):
 
 @routes.post("/api/reports/read", role=Role.OPERATOR, reach=Reach.AREA)
 def report_read(call: Call) -> dict[str, Any]:
-    """What the machine reads in a text: classes, place, urgency, each with its confidence."""
+    """What the machine reads in a text: classes, place, urgency, each with its confidence.
+
+    No class is named when the machine does not know.
+    """
     given = call.json(Text)
     if len(given.text) > 2_000:
         raise Problem(422, "Bad body", field="text", rule="at most 2,000 characters")
@@ -199,7 +202,7 @@ def report_read(call: Call) -> dict[str, Any]:
                 "title": part.classes.classes[code].title,
                 "confidence": round(sure, 4),
             }
-            for code, sure in reading.classes[:5]
+            for code, sure in (reading.classes[:5] if reading.known else ())
             if code in part.classes.classes
         ],
         "place": reading.place,
