@@ -42,7 +42,7 @@ ACCOUNT = {
     "must_change_password", "sessions", "tokens",
 }  # fmt: skip
 LIST = {"items", "next", "total"}
-STATES = {"total", "good", "alarm", "silent", "no data"}
+STATES = {"total", "good", "alarm", "silent", "no data", "not reporting", "stale"}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
@@ -131,7 +131,7 @@ def test_things_and_their_values(live: Live) -> None:
         "rain_mm_h": 3.0, "door": 1.0,
     }  # fmt: skip
     for row in both["latest"]:
-        shape(row, {"property", "time", "value", "quality", "source", "unit"})
+        shape(row, {"property", "time", "value", "quality", "source", "unit", "stale"})
         assert (row["quality"], row["source"]) == ("good", "measured")
     window = "/api/things/gauge-1/observations?property=rain_mm_h"
     raw = shape(live.get(window), {"property", "unit", "step", "columns"})
@@ -239,7 +239,10 @@ def test_overview(live: Live) -> None:
         "things", "by_kind", "observations", "cases", "events", "freshness", "lights",
     })  # fmt: skip
     shape(found["things"], STATES)
-    assert found["things"] == {"total": 6, "good": 1, "alarm": 2, "silent": 0, "no data": 3}
+    assert found["things"] == {
+        "total": 6, "good": 1, "alarm": 2, "silent": 0, "no data": 3, "not reporting": 0,
+        "stale": 0,
+    }  # fmt: skip
     shape(found["by_kind"][0], STATES | {"kind"})
     shape(found["observations"], {"stored", "refused", "per_second", "last_at"})
     assert (found["observations"]["stored"], found["observations"]["refused"]) == (4, 1)

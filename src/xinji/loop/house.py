@@ -370,16 +370,20 @@ class House:
             self.listening.beat(self.clock.now(), BEAT_SECONDS, self.clock.speed)
             await asyncio.sleep(BEAT_SECONDS)
 
-    def behind_seconds(self) -> float:
-        """Real seconds that what came in waits for its commit; on a fast clock, for its sender too.
+    def judged_to(self) -> int:
+        """The moment up to which the district is known, Unix microseconds.
 
         A fast clock belongs to a simulated district, whose devices go by it: when all their values
         are old, it is the machine that is late.
         """
-        now, heard_to = self.clock.now(), self.ingest.heard_to()
+        heard_to = self.ingest.heard_to()
         if self.clock.wanted != 1 and self.ingest.newest:
-            heard_to = min(heard_to, self.ingest.newest)
-        return (now - heard_to) / 1e6 / max(self.clock.wanted, 1.0)
+            return min(heard_to, self.ingest.newest)
+        return heard_to
+
+    def behind_seconds(self) -> float:
+        """Real seconds that what came in waits for its commit; on a fast clock, its sender too."""
+        return (self.clock.now() - self.judged_to()) / 1e6 / max(self.clock.wanted, 1.0)
 
     def turn(self) -> None:
         """Silence and timers, on the keeper thread; once a second while the house runs."""

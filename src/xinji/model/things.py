@@ -82,7 +82,9 @@ class Attribute(msgspec.Struct, frozen=True, kw_only=True):
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """The schema of a thing: attributes, properties, how the map draws it.
 
-    `icon` is the name of a symbol of the page (`ui/src/map/symbols.ts`).
+    `icon` is the name of a symbol of the page (`ui/src/map/symbols.ts`). `reports` is false when
+    things of it never report by design: they are computed, compared or only kept, so that nothing
+    is missing when nothing was heard.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     icon: str = "dot"
     properties: tuple[Property, ...] = ()
     attributes: tuple[Attribute, ...] = ()
+    reports: bool = True
 
 
 class Thing(msgspec.Struct, kw_only=True):

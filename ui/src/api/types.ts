@@ -6,7 +6,7 @@ export interface Title {
 }
 
 export type Source = 'measured' | 'replayed' | 'simulated'
-export type ThingState = 'good' | 'alarm' | 'silent' | 'no data'
+export type ThingState = 'good' | 'alarm' | 'silent' | 'no data' | 'not reporting' | 'stale'
 export type Light = 'ahead' | 'on path' | 'behind' | 'no data'
 export type Severity = 'critical' | 'major' | 'minor' | 'warning'
 export type Role = 'viewer' | 'operator' | 'administrator'
@@ -210,6 +210,8 @@ export interface Latest {
   quality: string
   source: Source
   unit: string
+  /** Too old to be shown as live, by the server's judgement when it was read. */
+  stale?: boolean
 }
 
 export interface ThingDetail extends Thing {

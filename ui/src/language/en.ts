@@ -76,6 +76,8 @@ export const en: Record<keyof typeof zh, string> = {
   'state.alarm': 'Alarm',
   'state.silent': 'Silent',
   'state.no data': 'No data',
+  'state.not reporting': 'Does not report',
+  'state.stale': 'Stale',
 
   'light.ahead': 'Ahead',
   'light.on path': 'On path',
@@ -98,7 +100,7 @@ export const en: Record<keyof typeof zh, string> = {
 
   'overview.title': 'Overview',
   'overview.online': 'Things online',
-  'overview.onlineNote': 'Of {total}; {silent} silent, {none} without data',
+  'overview.onlineNote': 'Of {total} that report; {silent} silent, {stale} stale, {none} without data; {still} more never report',
   'overview.perSecond': 'Observations per second',
   'overview.perSecondNote': '{stored} stored, {refused} refused in all',
   'overview.openCases': 'Open cases',

@@ -75,6 +75,8 @@ export const zh = {
   'state.alarm': '告警',
   'state.silent': '失联',
   'state.no data': '无数据',
+  'state.not reporting': '不上报',
+  'state.stale': '数据陈旧',
 
   'light.ahead': '超前',
   'light.on path': '按计划',
@@ -97,7 +99,7 @@ export const zh = {
 
   'overview.title': '总览',
   'overview.online': '在线设备',
-  'overview.onlineNote': '共 {total}，失联 {silent}，无数据 {none}',
+  'overview.onlineNote': '应上报 {total}，失联 {silent}，陈旧 {stale}，无数据 {none}；另有 {still} 个不上报',
   'overview.perSecond': '每秒入库观测',
   'overview.perSecondNote': '累计入库 {stored}，拒收 {refused}',
   'overview.openCases': '未结案件',

@@ -16,6 +16,7 @@ const color: ExpressionSpecification = [
   'good', STATE_COLORS.good,
   'alarm', STATE_COLORS.alarm,
   'silent', STATE_COLORS.silent,
+  'stale', STATE_COLORS.stale,
   STATE_COLORS['no data'],
 ]
 

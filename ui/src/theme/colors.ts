@@ -6,10 +6,14 @@ export const STATE_COLORS: Record<ThingState, string> = {
   good: '#23866f',
   alarm: '#cf2f2a',
   silent: '#b8730a',
+  stale: '#8a6d3b',
   'no data': '#667280',
+  'not reporting': '#667280',
 }
 
-export const STATES: readonly ThingState[] = ['alarm', 'silent', 'no data', 'good']
+export const STATES: readonly ThingState[] = ['alarm', 'silent', 'stale', 'no data', 'not reporting', 'good']
+/** Those that a list is filtered by: what is stale is seen only when one looks. */
+export const STATE_FILTERS: readonly ThingState[] = STATES.filter((state) => state !== 'stale')
 
 export const LIGHT_COLORS: Record<Light, string> = {
   ahead: '#1f5a94',

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter, defaultdict
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,11 @@ import sqlalchemy as sa
 from xinji.access.scope import contains, within
 from xinji.api.call import Call, Routes, iso
 from xinji.loop.calendars import DISTRICT_TIME
-from xinji.store.schema import cases, events, things
+from xinji.store.schema import cases, events
 from xinji.web.routes.plan import boards
-from xinji.web.routes.things import STATES
+from xinji.web.routes.states import FRESH_PERIODS, STATES, counts
 
 routes = Routes()
-
-FRESH_PERIODS = 3
-"""A value is fresh until this many reporting periods have passed."""
 
 
 @routes.get("/api/overview")
@@ -31,11 +28,6 @@ def overview(call: Call) -> dict[str, Any]:
     day = int(midnight.timestamp() * 1e6)
     inside = within(c.area, area)
     with house.database.reading() as connection:
-        states = connection.execute(
-            sa.select(things.c.kind, things.c.state, sa.func.count())
-            .where(within(things.c.area, area))
-            .group_by(things.c.kind, things.c.state)
-        ).all()
         stages = connection.execute(
             sa.select(c.stage, sa.func.count())
             .where(c.closed_at.is_(None), inside)
@@ -53,17 +45,13 @@ def overview(call: Call) -> dict[str, Any]:
             .select_from(events)
             .where(events.c.ended_at.is_(None), within(events.c.area, area))
         ).scalar()
-    totals: Counter[str] = Counter()
-    by_kind: dict[str, Counter[str]] = defaultdict(Counter)
-    for kind, state, n in states:
-        totals[state] += n
-        by_kind[kind][state] += n
+    by_kind = counts(house, area)
+    totals = {state: sum(n[state] for n in by_kind.values()) for state in STATES}
     counters = house.ingest.counters
     return {
-        "things": {"total": totals.total()} | {state: totals[state] for state in STATES},
+        "things": {"total": sum(totals.values())} | totals,
         "by_kind": [
-            {"kind": kind, "total": n.total()} | {state: n[state] for state in STATES}
-            for kind, n in sorted(by_kind.items())
+            {"kind": kind, "total": sum(n.values())} | n for kind, n in sorted(by_kind.items())
         ],
         "observations": {
             "stored": house.store.row_count,

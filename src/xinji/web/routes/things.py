@@ -24,6 +24,7 @@ from xinji.store.registry import in_box
 from xinji.store.schema import cases, events, things
 from xinji.store.tables.points import Point
 from xinji.store.tables.table import Table
+from xinji.web.routes.states import in_state, is_stale, shown_state
 
 routes = Routes()
 
@@ -31,7 +32,6 @@ STEPS = {"raw": 0, "1m": 60, "5m": 300, "15m": 900, "1h": 3_600, "6h": 21_600, "
 DAY_US = 86_400_000_000
 LARGEST_AGGREGATE = 500_000
 """Rows that an aggregate may have; 90 days of a district's streets by minute are asked in parts."""
-STATES = ("good", "alarm", "silent", "no data")
 
 
 def _filtered(call: Call) -> sa.Select[Any]:
@@ -40,12 +40,15 @@ def _filtered(call: Call) -> sa.Select[Any]:
     kinds = [kind for kind in call.text("kind").split(",") if kind]
     if kinds:
         query = query.where(t.kind.in_(kinds))
+    if name := call.text("system"):
+        system = next((each for each in call.house.systems if each.name == name), None)
+        if system is None:
+            raise Problem(400, "Bad parameter", field="system", rule="a system of the district")
+        query = query.where(t.kind.in_([kind.name for kind in system.kinds]))
     if area := call.text("area"):
         query = query.where(within(t.area, area))
     if state := call.text("state"):
-        if state not in STATES:
-            raise Problem(400, "Bad parameter", field="state", rule=", ".join(STATES))
-        query = query.where(t.state == state)
+        query = query.where(in_state(call.house, state))
     if words := call.text("q"):
         like = f"%{words.replace('%', '').replace('_', '')}%"
         query = query.where(sa.or_(t.name.like(like), t.id.like(like)))
@@ -91,9 +94,17 @@ def items_of(call: Call, rows: Sequence[Any]) -> list[dict[str, Any]]:
     last_time = call.house.store.table.last_time
     items = []
     for row in rows:
-        seen = max(
-            (int(last_time[n]) for _, _, n in series_of(call.house, row.id, row.kind)), default=0
-        )
+        heard = [
+            (name, int(last_time[number]))
+            for name, _, number in series_of(call.house, row.id, row.kind)
+        ]
+        regular = [
+            is_stale(call.house, row.kind, name, at)
+            for name, at in heard
+            if at and call.house.registry.properties[row.kind, name].expected_seconds
+        ]
+        stale = bool(regular) and all(regular)
+        seen = max((at for _, at in heard), default=0)
         items.append(
             {
                 "id": row.id,
@@ -105,7 +116,7 @@ def items_of(call: Call, rows: Sequence[Any]) -> list[dict[str, Any]]:
                 "owner": row.owner,
                 "attributes": row.attributes,
                 "source": row.source,
-                "state": row.state,
+                "state": shown_state(call.house, row.kind, row.state, stale=stale),
                 "last_seen": iso(seen or None),
                 "open_events": open_events.get(row.id, 0),
                 "open_cases": open_cases.get(row.id, 0),
@@ -116,7 +127,7 @@ def items_of(call: Call, rows: Sequence[Any]) -> list[dict[str, Any]]:
     return items
 
 
-@routes.get("/api/things", query="kind area state q bbox limit cursor format")
+@routes.get("/api/things", query="kind system area state q bbox limit cursor format")
 def things_list(call: Call) -> Any:
     """Things, filtered; as GeoJSON the whole selection at once."""
     query = _filtered(call)
@@ -169,6 +180,7 @@ def latest_of(house: House, thing: str, kind: str) -> list[dict[str, Any]]:
                 "quality": Quality(quality).name.lower(),
                 "source": Source(source).word,
                 "unit": known.unit,
+                "stale": is_stale(house, kind, name, at),
             }
         )
     return answer

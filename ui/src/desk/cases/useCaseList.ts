@@ -16,6 +16,7 @@ export function useCaseList() {
   const onlyOpen = computed(() => value('open') !== '0')
   const onlyOverdue = computed(() => value('overdue') === '1')
   const filter = computed<Filter>(() => ({
+    type: value('type'),
     stage: value('stage'),
     class: value('class'),
     area: value('area'),
@@ -23,7 +24,7 @@ export function useCaseList() {
     open: onlyOpen.value,
     overdue: onlyOverdue.value,
   }))
-  const any = computed(() => ['stage', 'class', 'area', 'q', 'overdue'].some((name) => value(name) !== ''))
+  const any = computed(() => ['type', 'stage', 'class', 'area', 'q', 'overdue'].some((name) => value(name) !== ''))
 
   const pages = usePages<Case>('/api/cases', () => filter.value)
   const held = shallowRef<Map<string, HeldCase>>(new Map())

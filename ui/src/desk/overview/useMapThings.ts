@@ -58,7 +58,7 @@ export function useMapThings() {
     ),
   )
   const stateCounts = computed(() => {
-    const counts: Record<ThingState, number> = { good: 0, alarm: 0, silent: 0, 'no data': 0 }
+    const counts: Record<ThingState, number> = { good: 0, alarm: 0, silent: 0, stale: 0, 'no data': 0, 'not reporting': 0 }
     for (const thing of things.value.values()) {
       if (!hiddenKinds.has(thing.kind)) counts[thing.state] += 1
     }

@@ -20,7 +20,7 @@ export function useLatest(thing: Ref<ThingDetail | null>) {
       const before = merged.get(name)
       if (before && before.time >= time) return
       merged.set(name, {
-        quality: 'good', source: thing.value.source, unit: '', ...before, property: name, time, value,
+        quality: 'good', source: thing.value.source, unit: '', ...before, property: name, time, value, stale: false,
       })
       changed.add(name)
       setTimeout(() => changed.delete(name), SHOWN_AS_CHANGED_MS)

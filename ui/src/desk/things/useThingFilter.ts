@@ -20,7 +20,9 @@ export function useThingFilter() {
     (district.value?.kinds ?? []).filter((kind) => !system.value || system.value.kinds.includes(kind.name)),
   )
   const filter = computed<Filter>(() => ({
-    kind: value('kind') || (system.value?.kinds.join(',') ?? ''),
+    kind: value('kind'),
+    // the server knows its kinds; a system without any lists nothing rather than everything
+    system: value('system'),
     state: value('state'),
     area: value('area'),
     q: value('q'),

@@ -112,6 +112,7 @@ RADIO_SECTOR = Kind(
     name="radio-sector",
     title=Title("5G扇区", "5G sector"),
     icon="base-station",
+    reports=False,  # its residual comes from drive tests
     attributes=(
         Attribute(name="station", title=Title("所属基站", "Station"), required=True),
         Attribute(name="type", title=Title("类型", "Type"), required=True, choices=SITE_TYPES),
@@ -169,6 +170,7 @@ COVERAGE_AREA = Kind(
     name="coverage-area",
     title=Title("覆盖统计单元", "Coverage of an area"),
     icon="dot",
+    reports=False,  # its shares are computed
     attributes=(
         Attribute(name="operator", title=Title("运营商", "Operator"), required=True),
         Attribute(name="code", title=Title("区域代码", "Area code"), required=True),
