@@ -332,9 +332,13 @@ def _proposal(each: Assignment, task: Task, crew: list[Worker], now: int) -> Pro
         others.append((seconds, worker.name, late))
     minutes = (each.arrive_us - now) / US / 60
     skill = (
-        f"，技能：{'、'.join(_SKILLS.get(name, name) for name in task.skills)}" if task.skills else ""
+        f"，技能：{'、'.join(_SKILLS.get(name, name) for name in task.skills)}"
+        if task.skills
+        else ""
     )
-    late_words = f"，将超时{each.late_seconds / 60:.0f}分钟" if each.late_seconds else "，可按时完成"
+    late_words = (
+        f"，将超时{each.late_seconds / 60:.0f}分钟" if each.late_seconds else "，可按时完成"
+    )
     first = not others or min(others)[0] >= minutes * 60
     zh = f"{'最快到达' if first else '综合最优'}：约{minutes:.0f}分钟{skill}{late_words}"
     return Proposal(

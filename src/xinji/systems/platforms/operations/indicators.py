@@ -135,7 +135,9 @@ FROM cases WHERE {WORKED_OFF} ORDER BY closed_at DESC""",
     ),
     Indicator(
         id="platforms.operations.median_hours_to_close",
-        title=Title("城市案件结案用时中位数（30天）", "Median time to close an urban case, 30 days"),
+        title=Title(
+            "城市案件结案用时中位数（30天）", "Median time to close an urban case, 30 days"
+        ),
         unit="h",
         direction="down",
         sql=f"""SELECT median(date_diff('second', opened_at, closed_at)) / 3600.0 AS value

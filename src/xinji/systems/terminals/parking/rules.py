@@ -37,7 +37,9 @@ RULES = (
     ),
     Rule(
         id="terminals.parking.area_full",
-        title=Title("街镇停车紧张（5处以上将满）", "Parking scarce: 5 or more car parks nearly full"),
+        title=Title(
+            "街镇停车紧张（5处以上将满）", "Parking scarce: 5 or more car parks nearly full"
+        ),
         kind="car-park",
         property="occupancy",
         condition=CountInArea(op=">=", limit=0.95, least=5),

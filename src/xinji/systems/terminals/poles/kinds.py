@@ -9,7 +9,9 @@ POLE, BOX, POWER_BOX = "pole", "equipment-box", "power-box"
 CIRCUITS = 6
 """Circuits of a power box that are watched, numbered from 1."""
 
-INVENTORY = Attribute(name="inventory", title=Title("登记台账（JSON）", "Inventory at registration"))
+INVENTORY = Attribute(
+    name="inventory", title=Title("登记台账（JSON）", "Inventory at registration")
+)
 """What was there when the thing was registered; taken over once into the ledger of mounts."""
 
 CONFLICTS = Property(
