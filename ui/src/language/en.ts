@@ -128,6 +128,10 @@ export const en: Record<keyof typeof zh, string> = {
   'overview.stages': 'Open cases by stage',
   'overview.allCases': 'All cases',
 
+  'map.title': 'Map',
+  'map.zoomIn': 'Zoom in',
+  'map.zoomOut': 'Zoom out',
+  'map.attribution': 'About this map',
   'map.legend': 'Legend',
   'map.states': 'State',
   'map.kinds': 'Kind',

@@ -127,6 +127,10 @@ export const zh = {
   'overview.stages': '未结案件阶段',
   'overview.allCases': '查看全部案件',
 
+  'map.title': '地图',
+  'map.zoomIn': '放大',
+  'map.zoomOut': '缩小',
+  'map.attribution': '地图说明',
   'map.legend': '图例',
   'map.states': '状态',
   'map.kinds': '种类',

@@ -22,6 +22,12 @@ export async function createMap(container: HTMLElement): Promise<Map> {
     pitchWithRotate: false,
     attributionControl: false,
     localIdeographFontFamily: IDEOGRAPH_FONTS,
+    locale: {
+      'Map.Title': t('map.title'),
+      'NavigationControl.ZoomIn': t('map.zoomIn'),
+      'NavigationControl.ZoomOut': t('map.zoomOut'),
+      'AttributionControl.ToggleAttribution': t('map.attribution'),
+    },
   })
   map.touchZoomRotate.disableRotation()
   map.addControl(new NavigationControl({ showCompass: false }), 'top-right')
