@@ -10,8 +10,6 @@ export interface Account {
   area: string
   disabled: boolean
   must_change_password: boolean
-  /** Unix seconds, 0 when not locked. */
-  locked_until: number
   created_at: string
   posts: string[]
   department: string

@@ -30,7 +30,6 @@ export const administration = {
   'account.may.administrator': ['管理用户、规则和设备', 'manages users, rules and devices'],
   'account.state.active': ['正常', 'Active'],
   'account.state.disabled': ['已停用', 'Disabled'],
-  'account.state.locked': ['已锁定', 'Locked'],
   'account.state.one-time': ['待改密码', 'One-time password'],
   'account.add': ['新建用户', 'New user'],
   'account.addHint': ['系统会给出一个一次性密码，本人首次登录时必须修改。', 'The account gets a one-time password, to be changed at the first sign-in.'],
