@@ -286,6 +286,17 @@ def test_administration(live: Live) -> None:
     shape(status, {"status", "clock_behind_seconds", "version"})
 
 
+def test_counters(live: Live) -> None:
+    counters = shape(live.get("/api/counters"), {
+        "failed_requests", "failed_work", "streams", "hashing", "sign_ins", "connections", "bodies",
+    })  # fmt: skip
+    shape(counters["streams"], {"open", "opened", "resumed", "behind", "refused"})
+    shape(counters["hashing"], {"computed", "refused", "given_up"})
+    shape(counters["connections"], {"open", "crowded_out", "of_an_address", "full", "late"})
+    shape(counters["bodies"], {"held", "refused"})
+    assert counters["connections"]["open"] > 0
+
+
 def test_accounts_and_their_tokens(live: Live) -> None:
     ended = {"sessions", "tokens"}
     made = live.request("POST", "/api/users", json={"name": "zhao"}).json()
