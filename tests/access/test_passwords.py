@@ -16,7 +16,7 @@ from tests.process import wait_until
 from tests.web.live import PASSWORD, Live
 from xinji.access import passwords as passwords_module
 from xinji.access.identity import Role
-from xinji.access.passwords import MOST, MOST_STRANGERS, HashingBusyError, Passwords
+from xinji.access.passwords import MOST_STRANGERS, HashingBusyError, Passwords
 
 
 class Held:
@@ -106,11 +106,12 @@ def test_a_hash_whose_turn_comes_too_late_is_given_up(
     assert passwords.matches(stored, "a long password"), "places are free again"
 
 
-def test_the_thread_steps_back_for_others(passwords: Passwords) -> None:
-    nice = passwords._thread.submit(
-        lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+def test_the_thread_of_strangers_steps_back_for_others(passwords: Passwords) -> None:
+    strangers, known = (
+        thread.submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())).result()
+        for thread in (passwords._strangers, passwords._known)
     )
-    assert nice.result() >= os.getpriority(os.PRIO_PROCESS, 0) + 1
+    assert strangers > known == os.getpriority(os.PRIO_PROCESS, 0)
 
 
 def test_every_place_that_hashes_is_told_to_come_back(
@@ -119,7 +120,8 @@ def test_every_place_that_hashes_is_told_to_come_back(
     """Sign-in, change of one's own password, a new account, a reset; each over HTTP."""
     live.house.identity.add("busy", PASSWORD, Role.VIEWER, actor="test")
     live.tokens["busy"] = live.house.identity.issue("busy", "test", 1, actor="test")
-    monkeypatch.setattr(passwords_module, "MOST", 0)
+    monkeypatch.setattr(passwords_module, "MOST_KNOWN", 0)
+    monkeypatch.setattr(passwords_module, "MOST_STRANGERS", 0)
     for who, path, body in (
         ("", "/api/sign-in", {"name": "busy", "password": PASSWORD}),
         ("", "/api/sign-in", {"name": "nobody", "password": PASSWORD}),
@@ -130,9 +132,22 @@ def test_every_place_that_hashes_is_told_to_come_back(
         answer = live.request("POST", path, who, json=body)
         assert answer.status_code == 503, (path, answer.text)
         assert int(answer.headers["retry-after"]) > 0
-    monkeypatch.setattr(passwords_module, "MOST", MOST)
+    monkeypatch.setattr(passwords_module, "MOST_STRANGERS", MOST_STRANGERS)
     body = {"name": "busy", "password": PASSWORD}
     assert live.request("POST", "/api/sign-in", "", json=body).status_code == 200
+
+
+def test_a_flood_of_strangers_keeps_nobody_from_changing_their_password(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.house.identity.add("changes", PASSWORD, Role.VIEWER, actor="test")
+    live.tokens["changes"] = live.house.identity.issue("changes", "test", 1, actor="test")
+    monkeypatch.setattr(passwords_module, "MOST_STRANGERS", 0)
+    body = {"name": "changes", "password": PASSWORD}
+    assert live.request("POST", "/api/sign-in", "", json=body).status_code == 503
+    body = {"old": PASSWORD, "new": "another long one"}
+    answer = live.request("POST", "/api/session/password", "changes", json=body)
+    assert answer.status_code == 204
 
 
 def test_nobody_waits_for_a_hash_with_the_writers_lock(

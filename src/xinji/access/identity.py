@@ -194,15 +194,21 @@ class Identity:
             query = sa.select(users.c.password_hash).where(users.c.name == name)
             return mark_of(connection.execute(query).scalar_one(), self.now())
 
-    def _proven(self, name: str, password: str, caller: Caller) -> sa.Row[tuple[Any, ...]]:
+    def _proven(
+        self, name: str, password: str, caller: Caller, known: str = ""
+    ) -> sa.Row[tuple[Any, ...]]:
         """The row of an account whose password this is. Raises as `sign_in`.
+
+        `known` says by what the caller is known without a mark.
 
         Nothing is written for a wrong password, so that it takes as long as an unknown name.
         """
+        if not known and not caller.mark:
+            self.passwords.look_for_room()
         with self.database.reading() as connection:
             row = connection.execute(sa.select(users).where(users.c.name == name)).first()
         stored = row.password_hash if row else self.passwords.decoy
-        browser = browser_of(caller.mark, stored, self.now())
+        browser = known or browser_of(caller.mark, stored, self.now())
         with self.attempts.attempt(name, caller.address, browser) as succeeded:
             right = self.passwords.matches(stored, password, stranger=not browser)
             if not right or row is None or row.disabled:
@@ -322,7 +328,7 @@ class Identity:
 
         Raises SignInError, Exceeded (`Attempts`), PolicyError, HashingBusyError.
         """
-        row = self._proven(name, old, Caller("signed in"))
+        row = self._proven(name, old, NOBODY, known="signed in")
         made = self.hash_of(name, new)
         with self.database.writing() as connection:
             self._still(connection, row)

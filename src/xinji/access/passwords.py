@@ -1,9 +1,9 @@
-"""Hashes of passwords: argon2id, computed one at a time on a thread that steps back for others.
+"""Hashes of passwords: argon2id, one at a time for strangers, on a thread that steps back.
 
 A hash costs 64 MiB and tens of milliseconds of every core by design. However many are asked for at
 once, one is computed, few wait, and further ones are told to come back, so that strangers who sign
-in take neither memory nor time from what the house is for. Whoever is known waits in places that
-strangers cannot take.
+in take neither memory nor time from what the house is for. Whoever is known has a thread and places
+of their own.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ T = TypeVar("T")
 
 MOST_STRANGERS = 6
 """Hashes of strangers that wait or are computed."""
-MOST = 12
-"""Hashes of all."""
+MOST_KNOWN = 6
+"""Hashes for those who are signed in, or whose browser is known."""
 TURN_SECONDS = 0.8
 """A hash whose turn has not come within this is given up: its asker is told to come back."""
 RETRY_SECONDS = 2
 STEP_BACK = 5
-"""Niceness (sched(7)) of the thread, which argon2's own threads inherit."""
+"""Added to the niceness (sched(7)) of strangers' thread, which argon2's own threads inherit."""
 
 hashing: Counter[str] = Counter(computed=0, refused=0, given_up=0)
 """Hashes since the process began."""
@@ -48,9 +48,10 @@ class Passwords:
 
     def __init__(self) -> None:
         self._hasher = PasswordHasher()
-        self._thread = ThreadPoolExecutor(1, "passwords", _step_back)
+        self._strangers = ThreadPoolExecutor(1, "passwords of strangers", _step_back)
+        self._known = ThreadPoolExecutor(1, "passwords")
         self._lock = threading.Lock()
-        self._waiting = self._strangers = 0
+        self._waiting = {True: 0, False: 0}
         self.decoy = decoy(self._hasher)
         """What is checked for unknown names: their answer takes as long as a wrong password's."""
 
@@ -69,14 +70,20 @@ class Passwords:
 
         return self._computed(verify, stranger=stranger)
 
+    def look_for_room(self) -> None:
+        """Whether a stranger's hash would be taken now: known before anything else is done."""
+        with self._lock:
+            self._refuse_full(stranger=True)
+
+    def _refuse_full(self, *, stranger: bool) -> None:
+        if self._waiting[stranger] >= (MOST_STRANGERS if stranger else MOST_KNOWN):
+            hashing["refused"] += 1
+            raise HashingBusyError("too many passwords are being checked")
+
     def _computed(self, work: Callable[[], T], *, stranger: bool) -> T:
         with self._lock:
-            full = self._waiting >= MOST or (stranger and self._strangers >= MOST_STRANGERS)
-            if full:
-                hashing["refused"] += 1
-                raise HashingBusyError("too many passwords are being checked")
-            self._waiting += 1
-            self._strangers += stranger
+            self._refuse_full(stranger=stranger)
+            self._waiting[stranger] += 1
         asked = time.monotonic()
 
         def turn() -> T:
@@ -87,11 +94,11 @@ class Passwords:
             return work()
 
         try:
-            return self._thread.submit(turn).result()
+            thread = self._strangers if stranger else self._known
+            return thread.submit(turn).result()
         finally:
             with self._lock:
-                self._waiting -= 1
-                self._strangers -= stranger
+                self._waiting[stranger] -= 1
 
 
 def decoy(hasher: PasswordHasher) -> str:

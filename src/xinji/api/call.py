@@ -399,7 +399,9 @@ def starlette_route(endpoint: Endpoint, site: Site) -> Route:
     async def changed(request: Request) -> Any:
         _same_origin(request)
         # who asks is looked at first: of a stranger not a byte of the body is read
-        person = await run_in_threadpool(person_of, site.house, request, endpoint)
+        person = NOBODY
+        if endpoint.role is not None:
+            person = await run_in_threadpool(person_of, site.house, request, endpoint)
         limit, stranger = endpoint.most_bytes, endpoint.role is None
         async with site.bodies.reading(request, limit, stranger=stranger) as body:
             return await run_in_threadpool(answered, request, person, body)
