@@ -293,12 +293,15 @@ QUERIES: dict[str, list[str]] = {
     "scenario": [], "pole": ["east-pole"], "level": ["street"], "days": ["30"],
     "url": ["http://other"], "state": [], "class": [], "standing": ["false"],
     "dry_run": ["false"], "anchor": ["true"], "open": ["true"], "service_request_id": [],
-    "channel": ["12345"],
+    "channel": ["12345"], "actor": ["east-administrator"], "object": ["east"],
+    "sender": ["east-credential"],
 }  # fmt: skip
 """Values of query parameters that ask about the east; of the others nothing of an area hangs."""
 
 PLAIN_QUERIES = frozenset(
     [
+        "action",
+        "reason",
         "datum",
         "from",
         "to",

@@ -40,6 +40,7 @@ WRITES = {
 READS_ABOVE_VIEWER = {
     "/api/counters": Role.ADMINISTRATOR,
     "/api/refusals": Role.OPERATOR,
+    "/api/refusals/counts": Role.OPERATOR,
     "/api/users": Role.ADMINISTRATOR,
     "/api/users/{name}": Role.ADMINISTRATOR,
     "/api/users/{name}/tokens": Role.ADMINISTRATOR,

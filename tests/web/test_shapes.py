@@ -264,6 +264,19 @@ def test_administration(live: Live) -> None:
         assert answer.json() == changed
     refusals = shape(live.get("/api/refusals", "operator"), LIST)
     shape(refusals["items"][0], {"id", "at", "sender", "reason", "detail"})
+    counts = shape(
+        live.get("/api/refusals/counts", "operator"),
+        {"total", "by_reason", "by_sender", "failures"},
+    )
+    senders = sum(each["count"] for each in counts["by_sender"])
+    assert counts["total"] == refusals["total"] == senders
+    assert {"reason": "out-of-range", "count": 1} in counts["by_reason"]
+    only = live.get("/api/refusals?reason=out-of-range&sender=gateway", "operator")
+    assert [each["reason"] for each in only["items"]] == ["out-of-range"]
+    late = "from=2199-01-01T00:00:00Z"
+    assert live.get(f"/api/refusals/counts?{late}", "operator")["total"] == 0
+    assert live.get(f"/api/refusals?{late}", "operator")["total"] == 0
+    assert live.get("/api/refusals/counts", "west-operator")["failures"] == []
     users = shape(live.get("/api/users"), LIST)
     for each in users["items"]:
         shape(each, ACCOUNT)

@@ -41,6 +41,36 @@ export interface Credential {
   disabled: boolean
 }
 
+/** A link of the audit chain; `detail` is JSON, empty when there is nothing to tell. */
+export interface AuditRecord {
+  id: number
+  at: string
+  actor: string
+  action: string
+  object: string
+  detail: string
+  hash: string
+}
+
+export interface Refusal {
+  id: number
+  at: string
+  sender: string
+  reason: string
+  detail: string
+}
+
+export interface RefusalCounts {
+  total: number
+  by_reason: { reason: string; count: number }[]
+  by_sender: { sender: string; count: number }[]
+  /** Requests that a fault of the program ended, since its start. */
+  failures: { route: string; count: number }[]
+}
+
+/** Why an observation is refused. */
+export const REASONS = ['unknown-thing', 'unknown-property', 'not-permitted', 'malformed', 'bad-time', 'future', 'not-finite', 'out-of-range', 'wrong-unit', 'too-many']
+
 export const ROLES: Role[] = ['viewer', 'operator', 'administrator']
 export const POSTS = ['inspector', 'intake', 'shift-leader', 'dispatcher', 'department', 'worker', 'leader']
 /** 1 to 64 letters, digits, `.`, `_` or `-`: the server's rule for names. */

@@ -39,6 +39,8 @@ export const router = createRouter({
         { path: 'classes/:tab?', name: 'classes', component: () => import('./pages/ClassesPage.vue'), props: true, meta: { title: 'nav.classes' } },
         { path: 'coverage/:tab?', name: 'coverage', component: () => import('./pages/CoveragePage.vue'), props: true, meta: { title: 'nav.coverage' } },
         { path: 'rules/:id?', name: 'rules', component: () => import('./pages/RulesPage.vue'), props: true, meta: { title: 'nav.rules' } },
+        { path: 'audit', name: 'audit', component: () => import('./pages/AuditPage.vue'), meta: { title: 'nav.audit', role: 'administrator' } },
+        { path: 'refusals', name: 'refusals', component: () => import('./pages/RefusalsPage.vue'), meta: { title: 'nav.refusals', role: 'operator' } },
         { path: 'users/:name?', name: 'users', component: () => import('./pages/UsersPage.vue'), props: true, meta: { title: 'nav.users', role: 'administrator' } },
         { path: ':rest(.*)*', component: () => import('./pages/NotFoundPage.vue'), meta: { title: 'app.notFound' } },
       ],

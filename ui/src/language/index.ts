@@ -1,6 +1,7 @@
 import { computed, ref, watchEffect } from 'vue'
 import type { Title } from '@/api/types'
 import { administration } from './administration'
+import { audit } from './audit'
 import { classes } from './classes'
 import { coverage } from './coverage'
 import { en } from './en'
@@ -16,7 +17,7 @@ import { zh } from './zh'
 export type Language = 'zh-CN' | 'en'
 
 /** Subjects that keep both languages of a message side by side. */
-const pairs = { ...urban, ...operations, ...evaluation, ...classes, ...phone, ...coverage, ...poles, ...house, ...administration, ...rules } as const
+const pairs = { ...urban, ...operations, ...evaluation, ...classes, ...phone, ...coverage, ...poles, ...house, ...administration, ...audit, ...rules } as const
 
 export type Key = keyof typeof zh | keyof typeof pairs
 

@@ -64,6 +64,7 @@ export const rules = {
   'condition.hold_seconds': ['持续多久才告警', 'Held for'],
   'condition.clear_hold_seconds': ['恢复多久才解除', 'Good again for'],
   'condition.text.threshold': ['{op} {limit}', '{op} {limit}'],
+  'condition.text.states': ['为“{states}”', 'is “{states}”'],
   'condition.text.out-of-range': ['低于 {low} 或高于 {high}', 'below {low} or above {high}'],
   'condition.text.rate-of-change': ['每分钟变化达到 {limit}', 'changes by {limit} a minute'],
   'condition.text.stuck': ['{time} 内变化不超过 {tolerance}', 'within {tolerance} for {time}'],

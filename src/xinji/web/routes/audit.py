@@ -10,19 +10,38 @@ from xinji.access.audit import Fault, verify
 from xinji.access.identity import Role
 from xinji.access.jurisdiction import Reach
 from xinji.access.scope import within
-from xinji.api.call import Call, Routes, iso
+from xinji.api.call import Call, Routes, failures, iso
 from xinji.api.listing import listing
 from xinji.store.schema import audit, refusals, users
 
 routes = Routes()
 
 
-@routes.get("/api/refusals", role=Role.OPERATOR, query="limit cursor format")
+MOST_SENDERS = 20
+EARLIEST, LATEST = 0, 1 << 62
+
+
+def _filtered(call: Call, query: sa.Select[Any], table: sa.Table, names: str) -> sa.Select[Any]:
+    """Narrow a query by the parameters `from`, `to` and, each a column of several, `names`."""
+    for name in names.split():
+        if wanted := call.text(name):
+            query = query.where(table.c[name].in_(wanted.split(",")))
+    start, end = call.time("from", EARLIEST), call.time("to", LATEST)
+    return query.where(table.c.at >= start, table.c.at < end)
+
+
+def _refusals(call: Call) -> sa.Select[Any]:
+    """The refused records that are asked for. They have no area: whoever has one sees none."""
+    query = sa.select(refusals).where(within(sa.literal(""), call.person.area))
+    return _filtered(call, query, refusals, "sender reason")
+
+
+@routes.get("/api/refusals", role=Role.OPERATOR, query="sender reason from to limit cursor format")
 def refusals_list(call: Call) -> Any:
-    """Refused records, newest first. They have no area: whoever is limited to one sees none."""
+    """Refused records, newest first."""
     return listing(
         call,
-        sa.select(refusals).where(within(sa.literal(""), call.person.area)),
+        _refusals(call),
         [refusals.c.id],
         lambda rows: [
             {
@@ -39,13 +58,44 @@ def refusals_list(call: Call) -> Any:
     )
 
 
-@routes.get("/api/audit", role=Role.ADMINISTRATOR, query="limit cursor format")
+@routes.get("/api/refusals/counts", role=Role.OPERATOR, query="sender reason from to")
+def refusals_counts(call: Call) -> dict[str, Any]:
+    """How many records were refused, by reason and by sender; and requests that the server failed.
+
+    `failures` count from the start of the process, whatever the filter.
+    """
+    chosen = _refusals(call).subquery()
+    number = sa.func.count().label("count")
+
+    def by(name: str) -> sa.Select[Any]:
+        column = chosen.c[name]
+        return sa.select(column, number).group_by(column).order_by(number.desc(), column)
+
+    with call.house.database.reading() as connection:
+        reasons = connection.execute(by("reason")).mappings().all()
+        senders = connection.execute(by("sender").limit(MOST_SENDERS)).mappings().all()
+    failed = [] if call.person.area else failures.most_common()
+    return {
+        "total": sum(row["count"] for row in reasons),
+        "by_reason": [dict(row) for row in reasons],
+        "by_sender": [dict(row) for row in senders],
+        "failures": [{"route": route, "count": count} for route, count in failed],
+    }
+
+
+@routes.get(
+    "/api/audit",
+    role=Role.ADMINISTRATOR,
+    query="actor action object from to limit cursor format",
+)
 def audit_list(call: Call) -> Any:
     """The audit chain, newest first; to whoever has an area what the accounts inside it did.
 
-    Of an account that came from another area, what it did since.
+    Of an account that came from another area, what it did since. `object` is a part of it.
     """
-    query = sa.select(audit)
+    query = _filtered(call, sa.select(audit), audit, "actor action")
+    if part := call.text("object"):
+        query = query.where(audit.c.object.contains(part, autoescape=True))
     if call.person.area:
         query = query.join(users, users.c.name == audit.c.actor).where(
             within(users.c.area, call.person.area), audit.c.id >= users.c.audit_from

@@ -2,7 +2,7 @@ import { propertyOf } from '@/api/district'
 import type { Condition, ConditionType, Property, Rule } from '@/api/types'
 import { decimal, measured, valueText } from '@/format/number'
 import { duration } from '@/format/time'
-import { t, word, type Key } from '@/language'
+import { listed, t, titled, word, type Key } from '@/language'
 
 /** The fields of each type of condition, as docs/rules.md lists them, and how each is entered. */
 export interface Field {
@@ -27,7 +27,7 @@ export const FIELDS: Record<ConditionType, Field[]> = {
   deviation: [{ name: 'factor', as: 'number' }, { name: 'least', as: 'span' }, ...hold],
 }
 export const TYPES = Object.keys(FIELDS) as ConditionType[]
-export const OPS: Record<string, string> = { '>=': '≥', '>': '＞', '<=': '≤', '<': '＜' }
+export const OPS: Record<string, string> = { '>=': '≥', '>': '>', '<=': '≤', '<': '<' }
 export const LEVELS = ['subdistrict', 'committee']
 
 /** A condition of a type with what the server would assume, to be filled in. */
@@ -54,12 +54,34 @@ function span(value: number | undefined, property: Property | undefined): string
   return measured(value, property?.unit ?? '', property?.decimals ?? 2)
 }
 
+const COMPARE: Record<string, (value: number, limit: number) => boolean> = {
+  '>=': (value, limit) => value >= limit,
+  '>': (value, limit) => value > limit,
+  '<=': (value, limit) => value <= limit,
+  '<': (value, limit) => value < limit,
+}
+
+/** The names of the states that a threshold means: nobody says "less than normal". */
+function statesMeant({ op: sign = '', limit = 0 }: Condition, property: Property): string {
+  const meant = property.states.filter((_, index) => COMPARE[sign]?.(index, limit))
+  return listed(meant.map(titled))
+}
+
+/** The same rule with a state as its limit: half of a state is none that a person could choose. */
+export function inWholeStates(rule: Rule): Rule {
+  const { op: sign = '', limit } = rule.condition
+  if (!propertyOf(rule.kind, rule.property)?.states.length || limit === undefined || Number.isInteger(limit)) return rule
+  const below = sign.startsWith('<')
+  return { ...rule, condition: { ...rule.condition, op: below ? '<=' : '>=', limit: below ? Math.floor(limit) : Math.ceil(limit) } }
+}
+
 /** A condition in words, with the units of the property. */
 export function conditionText({ condition, kind, property: name }: Pick<Rule, 'condition' | 'kind' | 'property'>): string {
   const property = propertyOf(kind, name)
   const value = (number: number | null | undefined) => valueText(number, property)
   const { type } = condition
-  const said = t(`condition.text.${type}` as Key, {
+  const states = type === 'threshold' && property?.states.length ? statesMeant(condition, property) : ''
+  const said = states ? t('condition.text.states', { states }) : t(`condition.text.${type}` as Key, {
     op: OPS[condition.op ?? ''] ?? '',
     limit: type === 'rate-of-change' ? span(condition.limit_per_minute, property) : value(condition.limit),
     low: value(condition.low),
