@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 import xinji
 from tests.process import Served
@@ -147,3 +147,13 @@ def in_english(page: Page, *chinese: str) -> None:
     shown = page.locator("main").inner_text()
     assert not [word for word in chinese if word in shown], shown
     page.get_by_test_id("language").click()
+
+
+def told_once(page: Page) -> str:
+    """The secret that the page shows once, after which its dialog is closed."""
+    field = page.get_by_test_id("shown-once-secret")
+    expect(field).not_to_have_value("")
+    secret = field.input_value()
+    page.get_by_test_id("shown-once-close").click()
+    expect(page.get_by_test_id("shown-once")).to_be_hidden()
+    return secret

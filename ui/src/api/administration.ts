@@ -38,7 +38,6 @@ export interface Credential {
   source: Source
   area: string
   created_at: string
-  disabled: boolean
 }
 
 /** A link of the audit chain; `detail` is JSON, empty when there is nothing to tell. */
@@ -71,6 +70,7 @@ export interface RefusalCounts {
 /** Why an observation is refused. */
 export const REASONS = ['unknown-thing', 'unknown-property', 'not-permitted', 'malformed', 'bad-time', 'future', 'not-finite', 'out-of-range', 'wrong-unit', 'too-many']
 
+export const SOURCES: Source[] = ['measured', 'replayed', 'simulated']
 export const ROLES: Role[] = ['viewer', 'operator', 'administrator']
 export const POSTS = ['inspector', 'intake', 'shift-leader', 'dispatcher', 'department', 'worker', 'leader']
 /** 1 to 64 letters, digits, `.`, `_` or `-`: the server's rule for names. */

@@ -41,6 +41,8 @@ export const router = createRouter({
         { path: 'rules/:id?', name: 'rules', component: () => import('./pages/RulesPage.vue'), props: true, meta: { title: 'nav.rules' } },
         { path: 'audit', name: 'audit', component: () => import('./pages/AuditPage.vue'), meta: { title: 'nav.audit', role: 'administrator' } },
         { path: 'refusals', name: 'refusals', component: () => import('./pages/RefusalsPage.vue'), meta: { title: 'nav.refusals', role: 'operator' } },
+        { path: 'tokens', name: 'tokens', component: () => import('./pages/TokensPage.vue'), meta: { title: 'nav.tokens' } },
+        { path: 'credentials', name: 'credentials', component: () => import('./pages/CredentialsPage.vue'), meta: { title: 'nav.credentials', role: 'administrator' } },
         { path: 'users/:name?', name: 'users', component: () => import('./pages/UsersPage.vue'), props: true, meta: { title: 'nav.users', role: 'administrator' } },
         { path: ':rest(.*)*', component: () => import('./pages/NotFoundPage.vue'), meta: { title: 'app.notFound' } },
       ],
