@@ -156,7 +156,7 @@ export const en: Record<keyof typeof zh, string> = {
   'things.empty': 'No thing matches',
   'things.emptyHint': 'Widen the filters, or clear them all.',
   'things.emptyAll': 'No thing is registered',
-  'things.emptyAllHint': 'An administrator can import CSV or GeoJSON, or start the demo data.',
+  'things.emptyAllHint': 'An administrator can import CSV, XLSX or GeoJSON.',
   'things.never': 'Never',
   'things.list': 'List of things',
 

@@ -155,7 +155,7 @@ export const zh = {
   'things.empty': '没有符合条件的设备',
   'things.emptyHint': '放宽筛选条件，或清除全部筛选后再看。',
   'things.emptyAll': '还没有登记设备',
-  'things.emptyAllHint': '管理员可以导入 CSV 或 GeoJSON，或先启动演示数据。',
+  'things.emptyAllHint': '管理员可以用“导入”登记 CSV、XLSX 或 GeoJSON 文件里的设备。',
   'things.never': '从未上报',
   'things.list': '设备列表',
 
