@@ -59,6 +59,11 @@ class HouseClient:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
+    @property
+    def speed(self) -> float:
+        """Seconds of the house's clock in a second."""
+        return self._speed
+
     def now_us(self) -> int:
         """The house's time in Unix microseconds."""
         return self._base_us + round((time.monotonic() - self._base) * self._speed * 1e6)

@@ -28,6 +28,8 @@ def add(commands: Any) -> None:
                         help="of the house's clock; default: what the house says")  # fmt: skip
     parser.add_argument("--every", type=float, default=60.0, help="seconds between looks")
     parser.add_argument("--soon", type=float, default=10.0, help="the same, when in doubt")
+    parser.add_argument("--house-seconds", action="store_true",
+                        help="--every and --soon are of the house's clock")  # fmt: skip
     parser.add_argument("--timeout", type=float, default=10.0, help="seconds for one picture")
     parser.add_argument("--duration", type=float, default=0.0, help="end after seconds")
 

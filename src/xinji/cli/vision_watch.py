@@ -22,6 +22,8 @@ from xinji.systems.terminals.sensing.hub import Asked, Camera, Hub
 CAMERAS_SECONDS = 300.0
 EMPTY_SECONDS = 5.0
 RAIN_SECONDS = 300.0
+LEAST_SECONDS = 5.0
+"""Real seconds between looks at a calm camera, however fast the house's clock."""
 
 
 def cameras_of(items: list[dict[str, Any]]) -> tuple[list[Camera], list[str]]:
@@ -47,6 +49,12 @@ def is_due(due_at: str | None, now_us: int) -> bool:
         return not due_at or dt.datetime.fromisoformat(due_at).timestamp() * 1e6 <= now_us
     except ValueError:
         return True
+
+
+def paced(every: float, soon: float, speed: float) -> tuple[float, float]:
+    """Real seconds between looks that are so many of a clock of `speed`, but not too few."""
+    every = max(every / speed, LEAST_SECONDS)
+    return every, min(every, max(soon / speed, LEAST_SECONDS / 4))
 
 
 def watch(arguments: argparse.Namespace, token: str, secret: str) -> int:
@@ -98,6 +106,8 @@ def _watch(arguments: argparse.Namespace, house: HouseClient, first: Detector, f
                     cameras_due = now + (CAMERAS_SECONDS if cameras else EMPTY_SECONDS)
                 # A simulated house's clock may change its speed.
                 house.synchronise(arguments.speed)
+                if arguments.house_seconds:
+                    hub.pace(*paced(arguments.every, arguments.soon, house.speed))
                 if now >= rain_due:
                     house.read_rain()
                     rain_due = now + RAIN_SECONDS

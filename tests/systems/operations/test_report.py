@@ -6,7 +6,13 @@ import msgspec
 import pytest
 
 from tests.systems.operations.street import MONDAY, Street
-from xinji.systems.platforms.operations.report import MEANING, measure, pair_f1, read_truth
+from xinji.systems.platforms.operations.report import (
+    MEANING,
+    _by_class,
+    measure,
+    pair_f1,
+    read_truth,
+)
 
 US = 1_000_000
 
@@ -69,6 +75,31 @@ def test_found_missed_invented_merged_and_falsely_closed(street: Street) -> None
     assert figures["auto_merge_precision"] == 1.0
     assert (figures["closed_by_machine"], figures["false_closes"]) == (2, 1)
     assert figures["false_close_rate"] == 0.5
+
+
+def test_what_the_cameras_found_and_why_they_lost_the_rest_is_told_by_class(street: Street) -> None:
+    """By hand: of four litters one was found, the others had none, two and five looks."""
+    start = int(MONDAY * US)
+    seen = {"start": start - 3_600 * US, "end": start + 86_400 * US, "camera": "cam:1",
+            "case_class": "event.0110", "problem": "litter"}  # fmt: skip
+    lines = [
+        line(record="incident", id=f"i{n}", **(seen | {"camera": f"cam:{n}"})) for n in range(4)
+    ]
+    lines += [line(record="looked", incident="i2", looks=n) for n in (1, 2)]
+    lines.append(line(record="looked", incident="i3", looks=5))
+    lines.append(
+        line(record="incident", id="b", **(seen | {"problem": "bike_parking", "case_class": "x"}))
+    )
+    truth = read_truth(lines)
+    figures = _by_class(truth, set(truth.incidents), {"i0"})
+    assert figures["camera_by_class"] == {
+        "litter": {"in_view": 4, "found": 1, "not_looked_at": 1, "too_few_looks": 1,
+                   "not_recognised": 1, "recall": 0.25},
+        "bike_parking": {"in_view": 1, "found": 0, "not_looked_at": 1, "too_few_looks": 0,
+                         "not_recognised": 0, "recall": 0.0},
+    }  # fmt: skip
+    assert figures["camera_recall_of_looked_at"] == 0.5
+    assert set(figures) <= set(measure(street.house, truth, start=start - 7_200 * US))
 
 
 def test_the_report_is_asked_over_http_of_the_whole_district_only(street: Street) -> None:

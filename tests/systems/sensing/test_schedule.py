@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xinji.cli.vision_watch import paced
 from xinji.systems.terminals.sensing.schedule import Schedule
 
 
@@ -74,3 +75,23 @@ def test_times_that_make_no_sense():
     for every, soon in ((0, 0), (1, 2)):
         with pytest.raises(ValueError, match="soon"):
             Schedule(every, soon)
+
+
+def test_the_pace_follows_the_clock_of_the_house():
+    assert paced(300.0, 90.0, 30.0) == (10.0, 3.0)
+    assert paced(300.0, 90.0, 1.0) == (300.0, 90.0)
+    # no camera is asked more often than it can answer
+    assert paced(300.0, 90.0, 600.0) == (5.0, 1.25)
+    schedule = Schedule(10.0, 3.0)
+    schedule.add("c", 0.0)
+    assert schedule.take(0.0) == "c"
+    schedule.pace(60.0, 20.0)
+    schedule.done("c", 0.0, urgent=False)
+    assert schedule.next_due() == 60.0
+    # a clock that begins to run fast is not waited for at the old pace
+    schedule.pace(6.0, 2.0, now=10.0)
+    assert schedule.next_due() == 15.0
+    assert schedule.take(14.9) is None
+    assert schedule.take(15.0) == "c"
+    with pytest.raises(ValueError, match="soon"):
+        schedule.pace(1.0, 2.0)

@@ -21,6 +21,9 @@ from xinji.district.weather import rain_mm_h
 SCENES_KEPT = 48
 """Scenes held in memory; a scene is some megabytes and is drawn anew in some milliseconds."""
 
+LOOK_US = 20_000_000
+"""Of the house's clock: pictures that come sooner after the last are of the same look."""
+
 Image = npt.NDArray[np.uint8]
 
 
@@ -58,11 +61,25 @@ class StreetScenes:
         self._cameras = {camera.id: camera for camera in street.cameras}
         self._scenes: OrderedDict[str, Scene] = OrderedDict()
         self._lock = threading.Lock()
+        self._last_look: dict[str, int] = {}
 
     def render(self, path: str, at: int) -> Image | None:
         """The picture of the camera of an RTSP path, or None for an unknown one."""
         camera = self._cameras.get(path.strip("/"))
-        return None if camera is None else self.picture(camera, at)
+        if camera is None:
+            return None
+        self._looked_at(camera, at)
+        return self.picture(camera, at)
+
+    def _looked_at(self, camera: StreetCamera, at: int) -> None:
+        """Count a look for what is in view; pictures of one session are one look."""
+        with self._lock:
+            if at - self._last_look.get(camera.id, -LOOK_US) < LOOK_US:
+                return
+            self._last_look[camera.id] = at
+            for each in tuple(self._street.by_camera.get(camera.id, ())):
+                if each.present(at):
+                    each.looks += 1
 
     def picture(self, camera: StreetCamera, at: int) -> Image:
         """The picture of a camera at a time, blue-green-red, (360, 640, 3)."""

@@ -80,7 +80,10 @@ STREET_SORTS = (
 
 @dataclass(kw_only=True)
 class StreetIncident:
-    """Something that happened; `cleared` is when it was gone, None while it is there."""
+    """Something that happened; `cleared` is when it was gone, None while it is there.
+
+    `looks` counts how often its camera was looked at meanwhile.
+    """
 
     id: str
     sort: Sort
@@ -92,6 +95,7 @@ class StreetIncident:
     ends: int
     seed: int
     cleared: int | None = None
+    looks: int = 0
 
     def present(self, at: int) -> bool:
         """Whether it is there at a time; left alone it ends by itself."""

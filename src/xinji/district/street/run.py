@@ -34,6 +34,8 @@ from xinji.wire.video.rtsp import CameraServer
 log = logging.getLogger(__name__)
 
 REGISTERED_SECONDS = 300.0
+LOOKS_TOLD = 3
+"""Looks at an incident that the truth file tells of: so many raise an event."""
 SORTS: dict[str, Callable[..., Walker]] = {
     "worker": StreetWorker,
     "inspector": StreetInspector,
@@ -181,6 +183,7 @@ async def _happen(world: World, seed: int) -> None:
     residents = Residents(world, "office", seed)
     generator = np.random.default_rng((seed, 99))
     calls: set[asyncio.Task[None]] = set()
+    told: dict[str, int] = {}
     try:
         while True:
             for each in world.street.advance(world.now()):
@@ -194,6 +197,11 @@ async def _happen(world: World, seed: int) -> None:
                 if generator.random() < FALSE_CALLS:
                     calls.add(asyncio.create_task(_quietly(residents.nonsense())))
             calls = {task for task in calls if not task.done()}
+            for each in world.street.incidents.values():
+                # how many looks beyond those that a vote takes says nothing more
+                if each.looks > told.get(each.id, 0) and told.get(each.id, 0) < LOOKS_TOLD:
+                    told[each.id] = each.looks
+                    world.write("looked", incident=each.id, looks=each.looks)
             await world.sleep(120)
     finally:
         for task in calls:

@@ -32,6 +32,10 @@ MEANING = {
     "recall": "discovered of incidents",
     "camera_precision": "camera reports about a real incident, of all camera reports",
     "camera_recall": "incidents in view of a camera that a camera reported, of those in view",
+    "camera_recall_of_looked_at": "the same, of those looked at often enough for a vote",
+    "camera_by_class": "by class: in view, found, recall, and why the others were lost: never "
+    "looked at (not_looked_at), fewer looks than a vote takes (too_few_looks), looked at and not "
+    "recognised (not_recognised)",
     "duplicate_f1": "F1 of pairs of reports in one case, against pairs about one incident",
     "auto_merge_precision": "reports merged by machine that joined their own incident",
     "cases": "urban cases opened in the period",
@@ -50,6 +54,8 @@ MEANING = {
 }
 
 SHORTEST_US = 900 * US
+LOOKS_OF_A_VOTE = 3
+LOST = ("not_looked_at", "too_few_looks", "not_recognised")
 
 
 class Truth(msgspec.Struct):
@@ -86,6 +92,8 @@ def _take(truth: Truth, record: Any) -> None:
             truth.incidents[record["incident"]]["end"] = record["at"]
         case "report":
             truth.reports[record["sender"], record["client_id"]] = record["incident"]
+        case "looked" if record["incident"] in truth.incidents:
+            truth.incidents[record["incident"]]["looks"] = record["looks"]
         case "end":
             truth.end = record["at"]
 
@@ -180,6 +188,7 @@ def _against(
         "camera_precision": _share(sum(about[row.id] is not None for row in by_camera),
                                    len(by_camera)),
         "camera_recall": _share(len(camera_found), len(in_view)),
+        **_by_class(truth, in_view, camera_found),
         "duplicate_f1": pair_f1([(about[row.id], row.case_id) for row in said if about[row.id]]),
         "auto_merge_precision": _share(
             sum(_joined_own(row, about, of_case) for row in merged), len(merged)
@@ -187,6 +196,33 @@ def _against(
         "false_closes": false_closes,
         "false_close_rate": _share(false_closes, len(by_machine)),
     }  # fmt: skip
+
+
+def _by_class(truth: Truth, in_view: set[str], found: set[str | None]) -> dict[str, Any]:
+    """Recall of the cameras by class, and where the rest was lost."""
+    rows: dict[str, dict[str, Any]] = {}
+    enough = 0
+    for key in sorted(in_view):
+        each = truth.incidents[key]
+        row = rows.setdefault(
+            each["problem"] or each["case_class"],
+            {"in_view": 0, "found": 0} | dict.fromkeys(LOST, 0),
+        )
+        looked = each.get("looks", 0)
+        row["in_view"] += 1
+        enough += key in found or looked >= LOOKS_OF_A_VOTE
+        if key in found:
+            row["found"] += 1
+        elif looked >= LOOKS_OF_A_VOTE:
+            row["not_recognised"] += 1
+        else:
+            row["too_few_looks" if looked else "not_looked_at"] += 1
+    for row in rows.values():
+        row["recall"] = _share(row["found"], row["in_view"])
+    return {
+        "camera_recall_of_looked_at": _share(len(found & in_view), enough),
+        "camera_by_class": rows,
+    }
 
 
 def pair_f1(rows: list[tuple[Any, Any]]) -> float | None:

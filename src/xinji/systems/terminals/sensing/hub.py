@@ -189,6 +189,11 @@ class Hub:
                 self._watched[camera.id] = fresh
                 self._schedule.add(camera.id, now)
 
+    def pace(self, every: float, soon: float) -> None:
+        """Other seconds of real time between looks. Raises ValueError."""
+        with self._lock:
+            self._schedule.pace(every, soon, time.monotonic())
+
     def ask(self, asked: Asked) -> bool:
         """A re-check look is wanted; False when the camera is not watched. Asking twice is once."""
         with self._lock:

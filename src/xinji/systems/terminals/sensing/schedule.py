@@ -37,6 +37,22 @@ class Schedule:
         self._number = 0
         self._in_a_row = 0
 
+    def pace(self, every: float, soon: float, now: float = 0.0) -> None:
+        """Other seconds between looks; what waits for its turn waits so much shorter or longer.
+
+        Raises ValueError.
+        """
+        if not 0 < soon <= every:
+            raise ValueError("0 < soon <= every")
+        scale = (every / self._every, soon / self._soon)
+        self._every, self._soon = every, soon
+        if scale == (1.0, 1.0):
+            return
+        for camera, turn in list(self._turns.items()):
+            if not turn.taken and turn.due > now:
+                due = now + (turn.due - now) * scale[turn.urgent]
+                self._put(camera, due, urgent=turn.urgent)
+
     def __len__(self) -> int:
         return len(self._turns)
 
