@@ -12,13 +12,14 @@ import { phone } from './phone'
 import { poles } from './poles'
 import { rules } from './rules'
 import { thingImport } from './thingImport'
+import { tour } from './tour'
 import { urban } from './urban'
 import { zh } from './zh'
 
 export type Language = 'zh-CN' | 'en'
 
 /** Subjects that keep both languages of a message side by side. */
-const pairs = { ...urban, ...operations, ...evaluation, ...classes, ...phone, ...coverage, ...poles, ...house, ...administration, ...audit, ...rules, ...thingImport } as const
+const pairs = { ...urban, ...operations, ...evaluation, ...classes, ...phone, ...coverage, ...poles, ...house, ...administration, ...audit, ...rules, ...thingImport, ...tour } as const
 
 export type Key = keyof typeof zh | keyof typeof pairs
 
