@@ -65,7 +65,7 @@ def shown(page: Page) -> str:
 PAGES = [
     "/", "/things", f"/things/{CAMERA}", "/cases", "/cases/{working}", "/cases/{closed}", "/plan",
     "/intake", "/reports", "/questions", "/dispatch", "/checks", "/evaluation", "/classes",
-    "/coverage", "/users", "/rules",
+    "/coverage", "/users", "/rules", "/audit", "/refusals", "/tokens", "/credentials",
 ]  # fmt: skip
 
 
