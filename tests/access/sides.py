@@ -347,6 +347,7 @@ PLAIN_QUERIES = frozenset(
         "page_size",
         "api_key",
         "owner",
+        "system",
     ]
 )
 """Query parameters that name no item of an area."""
