@@ -14,12 +14,13 @@ PAGE := src/xinji/web/page/index.html
 KERNELS := $(shell find src/xinji/methods -name '*.py' 2>/dev/null)
 UI := $(shell find ui -type f -not -path '*/node_modules/*' 2>/dev/null)
 
-.PHONY: help install lock compiled oracles models ui demo test test-all lint types layers bench debian clean
+.PHONY: help install lock compiled oracles models ui demo test test-all promises lint types layers bench debian clean
 
 help:
 	@echo "make demo       a running district with simulated devices, at http://127.0.0.1:8080"
 	@echo "make test       lint, types, layers, unit, protocol and browser tests"
 	@echo "make test-all   the slow ones too (fuzzing, 10,000 connections, kills, Sionna as a peer)"
+	@echo "make promises   what README and docs promise, on this machine: the demo, every command shown"
 	@echo "make bench      every published figure, beside its peer"
 	@echo "make models     fetch and check the detectors' weights"
 	@echo "make lock       write requirements.lock anew, with the hash of every file"
@@ -98,6 +99,10 @@ test-all: install oracles ui models debian compiled lint types layers
 	cd ui && ./node npm run lint
 	$(BIN)/pytest -n $(PROCESSES) -m "not slow"
 	$(BIN)/pytest -m slow
+
+# part of test-all; a quarter of an hour for the demo alone
+promises: install ui models debian compiled
+	$(BIN)/pytest -s -m slow tests/promises
 
 bench: install ui models compiled
 	$(BIN)/python -m benchmarks

@@ -18,6 +18,7 @@ import uvloop
 
 from xinji.access.identity import Role
 from xinji.cli.demo_people import guests, street_tokens, token
+from xinji.cli.heap import end_at_once
 from xinji.cli.serve import add_options, options_of
 from xinji.cli.server import Running, announce, running
 from xinji.district.simulate import Phase
@@ -62,7 +63,7 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve and simulate until the duration is over or a signal comes."""
-    return uvloop.run(_run(arguments))
+    end_at_once(uvloop.run(_run(arguments)))
 
 
 async def _run(arguments: argparse.Namespace) -> int:

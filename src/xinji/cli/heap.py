@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import logging
+import os
+import sys
+from typing import NoReturn
 
 ARENA_MAX = -8
 """M_ARENA_MAX of malloc.h."""
@@ -28,6 +32,17 @@ def give_back() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+def end_at_once(status: int) -> NoReturn:
+    """End the process of a house that is closed, and its memory with it.
+
+    Everything is written by then; to free some hundred megabytes object by object takes seconds.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 async def keep_small() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import uvloop
 
+from xinji.cli.heap import end_at_once
 from xinji.cli.server import Options, announce, running
 from xinji.loop.house import Policy
 
@@ -75,4 +76,4 @@ def run(arguments: argparse.Namespace) -> int:
             await here.stopping.wait()
 
     uvloop.run(serve())
-    return 0
+    end_at_once(0)

@@ -217,7 +217,6 @@ async def running(options: Options) -> AsyncIterator[Running]:
         await house.stop()
         # what was frozen is freed like the rest, or DuckDB's bindings report it as leaked
         gc.unfreeze()
-        gc.collect()
 
 
 def _settle_collector() -> None:
