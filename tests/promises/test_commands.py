@@ -69,12 +69,13 @@ class Shell:
         text = text.replace("/backup/", "backup-").replace("-p 1883 ", "")
         text = text.replace("/elsewhere/", "folder/").replace("sudo ", "")
         ports = f"--port {self.port} --mqtt-port {self.mqtt_port}"
+        # what runs in the background is the command itself, and ends with its number
         prelude = (
             "set -e\n"
             f'xinji() {{ if [ "$1" = serve ]; then exec "$(type -P xinji)" "$@" {ports}; '
             'else command xinji "$@"; fi; }\n'
             f'mosquitto_pub() {{ command mosquitto_pub -p {self.mqtt_port} "$@"; }}\n'
-            f'mosquitto_sub() {{ command mosquitto_sub -p {self.mqtt_port} "$@"; }}\n'
+            f'mosquitto_sub() {{ exec "$(type -P mosquitto_sub)" -p {self.mqtt_port} "$@"; }}\n'
             'curl() { command curl -sS --fail-with-body "$@"; }\n'
         )
         done = subprocess.run(
@@ -108,6 +109,7 @@ RUN = (
     "xinji backup --data",
     "xinji audit verify --data",
     "xinji serve --data district --plan",
+    "xinji serve --host 127.0.0.1",
     'curl -H "Authorization: Bearer $TOKEN" http',
 )
 """Blocks that the tests below run."""
@@ -194,11 +196,12 @@ def test_a_rule_and_values_are_sent_as_the_pages_say(shell: Shell) -> None:
     assert "out-of-range" in (shell.folder / "notices.txt").read_text()
 
 
-def test_another_district_brings_its_plan(shell: Shell) -> None:
+@pytest.mark.parametrize("start", [each for each in RUN if each.startswith("xinji serve")])
+def test_it_is_served_with_the_options_that_are_shown(shell: Shell, start: str) -> None:
     plan, district = ("plan/changning.toml", "district/changning_geography.toml")
     shutil.copy(ROOT / "src/xinji" / plan, shell.folder / "plan.toml")
     shutil.copy(ROOT / "src/xinji" / district, shell.folder / "district.toml")
-    line = block("xinji serve --data district --plan").strip()
+    line = block(start).strip().replace("/var/lib/xinji", "folder")
     ports = f"--port {shell.port} --mqtt-port {shell.mqtt_port}"
     with (shell.folder / "log.txt").open("w+") as log:
         process = subprocess.Popen(
