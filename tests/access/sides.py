@@ -286,6 +286,7 @@ QUERIES: dict[str, list[str]] = {
     "step": ["1d"],
     "by": ["person", "area", "subdistrict", "class"],
     "format": ["csv", "json"],
+    "language": ["zh-CN"],
     "operator": ["mobile"],
     "longitude": ["121.403"],
     "latitude": ["31.2"],

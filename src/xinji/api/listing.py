@@ -12,11 +12,15 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from xinji.api.call import Call, Download, Problem
-from xinji.store.exports import FORMS, encode, table_of
+from xinji.api.words import LANGUAGES, Speaker
+from xinji.store.exports import FORMS, XLSX, encode, table_of, workbook
 
 PAGE = 50
 LARGEST_PAGE = 1_000
 LARGEST_EXPORT = 1_000_000
+LARGEST_SHEET = 100_000
+"""Rows of an XLSX file: a spreadsheet holds a million, and takes a gigabyte for them."""
+SPOKEN = ("csv", "xlsx")
 COUNTED = 10_000
 """Rows that a list counts at most; behind that `total_is` says "at least"."""
 
@@ -44,12 +48,16 @@ def listing(
     form = call.text("format", "json")
     columns = [column.desc() if descending else column.asc() for column in order]
     ordered = query.order_by(*columns)
-    if form in FORMS:
-        with call.house.database.reading() as connection:
-            rows = connection.execute(ordered.limit(LARGEST_EXPORT)).all()
-        return export(table_of(to_items(rows)), form, name)
+    language = language_of(call)
     if form != "json":
-        raise _unknown_form()
+        _check_form(form, language)
+        most = LARGEST_SHEET if form == "xlsx" else LARGEST_EXPORT
+        with call.house.database.reading() as connection:
+            rows = connection.execute(ordered.limit(most)).all()
+        items = to_items(rows)
+        if language:
+            return spoken(Speaker(call.house, language).table(items), form, name)
+        return export(table_of(items), form, name)
     limit = call.number("limit", PAGE, 1, LARGEST_PAGE)
     cursor = call.text("cursor")
     paged = ordered
@@ -76,15 +84,34 @@ def _count(query: sa.Select[Any]) -> sa.Select[Any]:
     return sa.select(sa.func.count()).select_from(ones.limit(COUNTED + 1).subquery())
 
 
+def language_of(call: Call) -> str:
+    """The language that a download is asked in; "" for programs. Raises Problem."""
+    language = call.text("language")
+    if language not in ("", *LANGUAGES):
+        raise Problem(400, "Bad parameter", field="language", rule=f"one of {', '.join(LANGUAGES)}")
+    return language
+
+
+def spoken(rows: list[dict[str, Any]], form: str, name: str) -> Download:
+    """Rows under headings as CSV or XLSX. Raises Problem for another form."""
+    _check_form(form, "words")
+    if form == "xlsx":
+        return Download(workbook(rows, name), XLSX, f"{name}.xlsx", len(rows))
+    return export(table_of(rows), form, name)
+
+
+def _check_form(form: str, language: str) -> None:
+    """Raises Problem: words are for spreadsheets, the other forms for programs."""
+    forms = SPOKEN if language else tuple(FORMS)
+    if form not in forms:
+        rule = f"json, {', '.join(forms)}" + (" with a language" if language else "")
+        raise Problem(400, "Bad parameter", field="format", rule=rule)
+
+
 def export(table: pa.Table, form: str, name: str) -> Download:
     """A table as a download. Raises Problem for an unknown form."""
-    if form not in FORMS:
-        raise _unknown_form()
+    _check_form(form, "")
     return Download(encode(table, form), FORMS[form], f"{name}.{form}", table.num_rows)
-
-
-def _unknown_form() -> Problem:
-    return Problem(400, "Bad parameter", field="format", rule=f"json, {', '.join(FORMS)}")
 
 
 def _encode(values: list[Any]) -> str:

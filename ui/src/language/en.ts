@@ -29,6 +29,8 @@ export const en: Record<keyof typeof zh, string> = {
   'common.shown': '{shown} of {total} shown',
   'common.export': 'Export',
   'common.exportHint': 'Everything that the filter selects',
+  'common.exportWords': 'Spreadsheet ({format})',
+  'common.exportPrograms': 'For programs',
   'common.search': 'Search',
   'common.back': 'Back',
   'common.refresh': 'Refresh',

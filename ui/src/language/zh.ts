@@ -28,6 +28,8 @@ export const zh = {
   'common.shown': '已显示 {shown} / 共 {total}',
   'common.export': '导出',
   'common.exportHint': '导出当前筛选的全部记录',
+  'common.exportWords': '表格（{format}）',
+  'common.exportPrograms': '供程序读取',
   'common.search': '搜索',
   'common.back': '返回',
   'common.refresh': '刷新',

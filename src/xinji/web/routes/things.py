@@ -127,7 +127,7 @@ def items_of(call: Call, rows: Sequence[Any]) -> list[dict[str, Any]]:
     return items
 
 
-@routes.get("/api/things", query="kind system area state q bbox limit cursor format")
+@routes.get("/api/things", query="kind system area state q bbox limit cursor format language")
 def things_list(call: Call) -> Any:
     """Things, filtered; as GeoJSON the whole selection at once."""
     query = _filtered(call)

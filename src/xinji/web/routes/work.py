@@ -119,7 +119,7 @@ def case_items(house: House, rows: Sequence[Any]) -> list[dict[str, Any]]:
     return items
 
 
-@routes.get("/api/events", query="thing rule case area open from to limit cursor format")
+@routes.get("/api/events", query="thing rule case area open from to limit cursor format language")
 def events_list(call: Call) -> Any:
     """Events, newest first."""
     e = events.c
@@ -147,7 +147,7 @@ def events_list(call: Call) -> Any:
 
 @routes.get(
     "/api/cases",
-    query="state stage class type area thing open overdue q indicator limit cursor format",
+    query="state stage class type area thing open overdue q indicator limit cursor format language",
 )
 def cases_list(call: Call) -> Any:
     """Cases, newest first."""

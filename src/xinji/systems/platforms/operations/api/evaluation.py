@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -9,7 +10,8 @@ import pyarrow as pa
 from xinji.access.identity import Role
 from xinji.access.jurisdiction import Reach
 from xinji.api.call import Call, Problem, Routes
-from xinji.api.listing import export
+from xinji.api.listing import export, language_of, spoken
+from xinji.api.words import Speaker
 from xinji.model.title import Title
 from xinji.systems.platforms.operations.evaluation import AREA_DIGITS, BY, evaluate, stage_limits
 from xinji.systems.platforms.operations.evaluation_definitions import VERIFIED, definitions
@@ -46,7 +48,7 @@ def report_against(call: Call) -> dict[str, Any]:
 DAY_US = 86_400 * 1_000_000
 
 
-@routes.get("/api/evaluation", query="from to by level area format")
+@routes.get("/api/evaluation", query="from to by level area format language")
 def evaluation(call: Call) -> Any:
     """Counts, rates, scores and grades of a period; with `format` a table to download."""
     by, level = call.text("by", "post"), _level(call)
@@ -56,7 +58,10 @@ def evaluation(call: Call) -> Any:
         raise Problem(403, "Not allowed", "figures of people are for operators")
     start, end = _period(call)
     rows = evaluate(call.house, start, end, by, scope=_scope(call), level=level)
-    if (form := call.text("format", "json")) != "json":
+    form, language = call.text("format", "json"), language_of(call)
+    if form != "json" and language:
+        return spoken(_in_words(rows, Speaker(call.house, language)), form, f"evaluation-{by}")
+    if form != "json":
         flat = [
             {"key": row.key, "title_zh": row.title.zh, "title_en": row.title.en}
             | row.counts
@@ -72,6 +77,20 @@ def evaluation(call: Call) -> Any:
         "verified": VERIFIED,
         "stage_minutes": {"verified": limits.verified, **limits.minutes},
     }
+
+
+def _in_words(rows: Sequence[Any], speaker: Speaker) -> list[dict[str, Any]]:
+    titles: dict[str, Any] = {str(each["name"]): each["title"] for each in definitions()}
+    return [
+        {speaker.say(Title("对象", "Subject")): speaker.say(row.title)}
+        | {
+            speaker.say(titles[name]): None if value is None else round(value, 4)
+            for name, value in (row.counts | row.rates | {"score": row.score}).items()
+            if name in titles
+        }
+        | {speaker.say(Title("等级", "Grade")): row.grade}
+        for row in rows
+    ]
 
 
 def _period(call: Call) -> tuple[int, int]:

@@ -65,7 +65,8 @@ def report_add(call: Call) -> Any:
 
 
 @routes.get(
-    "/api/reports", query="q channel case area disposition class from to limit cursor format"
+    "/api/reports",
+    query="q channel case area disposition class from to limit cursor format language",
 )
 def reports_list(call: Call) -> Any:
     """Reports, newest first."""
