@@ -15,6 +15,7 @@ import pytest
 
 from tests.conftest import gauge
 from tests.web.live import EAST_THINGS, WEST_THINGS, Live
+from xinji.web.routes import things
 
 MOVING = {"clock_seconds", "overdue"}
 LISTS = ("/api/things", "/api/events", "/api/cases", "/api/refusals", "/api/audit")
@@ -147,6 +148,19 @@ def test_windows_and_aggregates_download_too(live: Live) -> None:
         assert table.num_rows == len(columns["time"]) > 0
         assert live.request("GET", f"{path}&format=csv").text.startswith("\ufeff")
         assert live.request("GET", f"{path}&format=xlsx").status_code == 400
+
+
+def test_an_aggregate_has_a_largest_number_of_rows(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "/api/aggregates?kind=gauge&property=rain_mm_h&step=1h&by=h3"
+    days = "&from=2026-01-01T00:00:00Z&to=2026-01-03T00:00:00Z"
+    places = len(set(live.get(f"{path}&from=2020-01-01T00:00:00Z")["columns"]["group"]))
+    monkeypatch.setattr(things, "LARGEST_AGGREGATE", 49 * max(places, 1) - 1)
+    answer = live.request("GET", path + days)
+    assert answer.status_code == 400
+    assert answer.json()["field"] == "from" and "groups by step" in answer.json()["rule"]
+    assert live.request("GET", path.replace("1h", "1d") + days).status_code == 200
 
 
 def test_geojson_is_the_list_as_points(live: Live) -> None:

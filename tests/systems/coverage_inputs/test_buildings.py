@@ -2,6 +2,7 @@ import io
 import json
 import sqlite3
 import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -314,6 +315,34 @@ def test_names_of_systems(text, code):
 def test_a_file_without_footprints_is_refused_with_the_reason(body, message):
     with pytest.raises(UnreadableError, match=message):
         import_buildings(body)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        # a column that is computed when read: two gigabytes from a file of 12 kB
+        'ALTER TABLE "build""ings" ADD COLUMN geometry AS (zeroblob(2000000000))',
+        # a view that has no end
+        'DROP TABLE "build""ings"; CREATE VIEW "build""ings" AS WITH RECURSIVE n(i) AS '
+        "(SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS fid, zeroblob(9) AS geom FROM n",
+    ],
+    ids=["computed column", "endless view"],
+)
+def test_a_geopackage_bomb_is_refused_and_costs_nothing(tmp_path, buildings, change):
+    path = tmp_path / "bomb.gpkg"
+    geopackage(path, buildings.geometries[:2], [1, 1])
+    with sqlite3.connect(path) as database:
+        database.executescript(change)
+        if "geometry AS" in change:
+            database.execute("UPDATE gpkg_geometry_columns SET column_name = 'geometry'")
+    database.close()
+    assert path.stat().st_size < 100_000
+    tracemalloc.start()
+    with pytest.raises(UnreadableError):
+        import_buildings(path)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 20_000_000
 
 
 def test_the_caps_are_named(monkeypatch):
