@@ -43,7 +43,7 @@ def test_the_machine_hands_a_case_to_nobody_who_returned_it(street: Street) -> N
     assert street.do("wang", case, "return", note="不在本网格").status_code == 200
     sent, left = dispatching.turn(automatic=True)
     assert sent == []
-    assert left[case].zh == "能处置的人员都已退回,请人工派遣"
+    assert left[case].zh == "能处置的人员都已退回，请人工派遣"
     dispatching.replan()
     plan = street.get("/api/work/plan", "dispatcher")
     assert [each["case"] for each in plan["unserved"]] == [case]

@@ -31,6 +31,7 @@ export const en: Record<keyof typeof zh, string> = {
   'common.exportHint': 'Everything that the filter selects',
   'common.exportWords': 'Spreadsheet ({format})',
   'common.exportPrograms': 'For programs',
+  'common.actions': 'Actions',
   'common.search': 'Search',
   'common.back': 'Back',
   'common.refresh': 'Refresh',

@@ -30,6 +30,7 @@ export const zh = {
   'common.exportHint': '导出当前筛选的全部记录',
   'common.exportWords': '表格（{format}）',
   'common.exportPrograms': '供程序读取',
+  'common.actions': '操作',
   'common.search': '搜索',
   'common.back': '返回',
   'common.refresh': '刷新',
