@@ -97,7 +97,7 @@ class Operator(threading.Thread):
                 time.sleep(0.05)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("kills", [3, pytest.param(12, marks=pytest.mark.slow)])
 def test_kill_under_load(tmp_path: Path, kills: int) -> None:
     served = Served(tmp_path / "data")
