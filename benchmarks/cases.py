@@ -119,16 +119,16 @@ def fill(file: Path, total: int) -> int:
 
 def ours(folder: Path, total: int, acts: int, seed: int, repeats: int) -> dict[str, Any]:
     """Run in a process of its own."""
-    from xinji.loop.house import House
+    from xinji.system.assembly import assemble
 
-    empty = House(folder / "data", [])
+    empty = assemble(folder / "data", [])
     file = empty.folder.registry
     empty.close()
     start = time.perf_counter()
     steps = fill(file, total)
     filled = time.perf_counter() - start
     start = time.perf_counter()
-    house = House(folder / "data", [])
+    house = assemble(folder / "data", [])
     opened = time.perf_counter() - start
     generator = np.random.default_rng(seed)
     open_from = total - total // 10

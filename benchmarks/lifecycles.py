@@ -58,15 +58,20 @@ US = 1_000_000
 PHOTO = "a" * 64
 
 
+def systems_of() -> list[Any]:
+    """The system that is measured."""
+    from xinji.system.discovery import discover
+
+    return [each for each in discover(entry_points=False) if each.name == "platforms.operations"]
+
+
 def house_of(folder: Path) -> Any:
     """A house of the square district."""
-    from xinji.loop.house import House
     from xinji.model.things import Area, AreaLevel
     from xinji.model.title import Title
-    from xinji.systems import discover
+    from xinji.system.assembly import assemble
 
-    systems = [each for each in discover(entry_points=False) if each.name == "platforms.operations"]
-    house = House(folder, systems)
+    house = assemble(folder, systems_of())
     if house.registry.areas:
         return house
 
@@ -183,7 +188,9 @@ def serve(folder: Path, port: int) -> None:
     from xinji.access.identity import Role
     from xinji.api.call import Site
     from xinji.model.indicators import Plan
+    from xinji.model.locality import Locality
     from xinji.model.title import Title
+    from xinji.system.assembly import routes_of
     from xinji.web.app import application
 
     house = house_of(folder)
@@ -192,12 +199,12 @@ def serve(folder: Path, port: int) -> None:
     (folder / "bench-token").write_text(house.identity.issue("bench", "bench", 1, actor="bench"))
 
     async def run() -> None:
-        district = {"name": "x", "title": Title("x", "x"), "code": "310105", "illustrative": True,
-                    "time_zone": "Asia/Shanghai", "center": [121.4, 31.2],
-                    "bounds": [WEST, SOUTH, WEST + SIDE, SOUTH + SIDE]}  # fmt: skip
+        house.locality = Locality(name="x", title=Title("x", "x"), code="310105", illustrative=True,
+                                  center=(121.4, 31.2),
+                                  bounds=(WEST, SOUTH, WEST + SIDE, SOUTH + SIDE))  # fmt: skip
         plan = Plan(id="x", district="x", title=Title("x", "x"), source="", families=(), tasks=(),
                     existing=(), targets=(), published=dt.date(2026, 1, 1))  # fmt: skip
-        app, changes = application(Site(house, plan, district, {}))
+        app, changes = application(Site(house, plan, routes_of(systems_of())))
         config = uvicorn.Config(app, port=port, lifespan="off", log_level="warning",
                                 access_log=False)  # fmt: skip
         server = uvicorn.Server(config)

@@ -399,11 +399,11 @@ class EmptyInlet:
 
 def open_house(folder: Path) -> Any:
     """A house with `THINGS` things `bench:<number>` of one property `value` with two rules."""
-    from xinji.loop.house import House
     from xinji.model.rules import Rule, Silence, Threshold
-    from xinji.model.system import System
     from xinji.model.things import Kind, Property, Thing
     from xinji.model.title import Title
+    from xinji.system.assembly import assemble
+    from xinji.system.declaration import System
 
     title = Title("测试", "Benchmark")
     kind = Kind(name="bench", title=title, properties=(Property(name="value", title=title),))
@@ -411,7 +411,6 @@ def open_house(folder: Path) -> Any:
     system = System(
         name="platforms.bench",
         title=title,
-        family="platforms",
         tasks=(),
         kinds=(kind,),
         rules=tuple(
@@ -419,7 +418,7 @@ def open_house(folder: Path) -> Any:
             for name, condition in conditions.items()
         ),
     )
-    house = House(folder / "data", [system])
+    house = assemble(folder / "data", [system])
     house.registry.put(
         [
             Thing(id=f"bench:{n}", kind="bench", name=str(n), longitude=121.4, latitude=31.2)

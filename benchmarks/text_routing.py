@@ -67,13 +67,14 @@ def measure(setting: Setting) -> list[Row]:
     from xinji.district.geography import load_district
     from xinji.district.hotline import calls
     from xinji.methods.geodesy import metres_between
+    from xinji.systems.platforms.operations.service import Operations
 
     count = 700 if setting.quick else 5_600
     made = list(calls(load_district(), setting.seed, count))
     with tempfile.TemporaryDirectory() as folder:
         house = open_house(Options(data=Path(folder) / "data")).house
         try:
-            part = house.parts["platforms.operations"]
+            part = house.service(Operations)
             start = time.process_time()
             part.reader.warm()
             fitting = time.process_time() - start

@@ -15,9 +15,10 @@ from xinji.loop.house import House
 from xinji.model.indicators import Indicator
 from xinji.model.observations import Receipt, Source
 from xinji.model.rules import Rule, Silence, Threshold
-from xinji.model.system import System
 from xinji.model.things import Area, AreaLevel, Attribute, Kind, Property, Thing
 from xinji.model.title import Title
+from xinji.system.assembly import assemble
+from xinji.system.declaration import System
 from xinji.wire.inlet import Batch, Device
 
 
@@ -104,7 +105,6 @@ GAUGE = Kind(
 TEST_SYSTEM = System(
     name="terminals.gauges",
     title=Title("雨量", "Rain gauges"),
-    family="terminals",
     tasks=(18,),
     kinds=(GAUGE,),
     rules=(
@@ -161,7 +161,7 @@ def gauge(number: int = 1, longitude: float = 121.35) -> Thing:
 
 def open_house(path: Path, systems: tuple[System, ...] = (TEST_SYSTEM,)) -> House:
     """A house on a folder, with the square district."""
-    house = House(path, systems)
+    house = assemble(path, systems)
     house.registry.put_areas([SQUARE, WEST, EAST])
     return house
 

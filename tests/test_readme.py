@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from xinji.model.system import Grade
-from xinji.systems import discover
+from xinji.system.declaration import Grade
+from xinji.system.discovery import discover
 
 ROOT = Path(__file__).parents[1]
 GRADES = {"README.md": ("bronze", "silver", "gold"), "README.zh-CN.md": ("铜", "银", "金")}

@@ -12,7 +12,7 @@ import pytest
 from tests.process import Served
 from tests.web.live import PASSWORD
 from xinji.cli.server import Options
-from xinji.loop.house import House
+from xinji.system.assembly import assemble
 
 ROOT = Path(__file__).parents[1]
 
@@ -52,7 +52,7 @@ def test_the_folder_and_its_token_are_the_owners(tmp_path: Path) -> None:
     finally:
         served.stop()
     assert not local.exists()
-    answer = House(served.data, ()).identity.person(served.token)
+    answer = assemble(served.data, ()).identity.person(served.token)
     assert answer is None, "the token ends with the process"
 
 

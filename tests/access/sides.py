@@ -22,6 +22,8 @@ from xinji.store.schema import metadata
 from xinji.store.settings import write_setting
 from xinji.store.work_schema import looks, questions, shifts, spot_checks, workers
 from xinji.systems.platforms.operations import open311
+from xinji.systems.platforms.operations.service import Operations
+from xinji.systems.terminals.poles.service import Poles
 
 FAR = 4_000_000_000_000_000
 """Later than any test, Unix microseconds."""
@@ -40,7 +42,7 @@ class Sides(Town):
     def __init__(self, path: Path) -> None:
         self.ids: dict[str, dict[str, str]] = {"west": {}, "east": {}}
         super().__init__(path)
-        self.house.parts["platforms.operations"].dispatching.automatic = False
+        self.house.service(Operations).dispatching.automatic = False
         self._things()
         self.bring()
         for side in SIDES:
@@ -70,7 +72,7 @@ class Sides(Town):
                 made = msgspec.structs.replace(gauge(1, longitude), id=name, area=area)
                 put([check(made)])
             put([check(each) for each in self._poles(side)])
-        self.house.parts["terminals.poles"].turn()
+        self.house.service(Poles).turn()
 
     def _poles(self, side: str) -> Iterable[Thing]:
         """A power box, an equipment box and a pole."""

@@ -18,7 +18,7 @@ from tests.access.sides import BODIES, IDS, OF_NOBODY, OPEN, PLAIN_QUERIES, QUER
 from xinji.access.identity import Role
 from xinji.access.jurisdiction import Reach
 from xinji.api.call import Endpoint
-from xinji.systems import discover
+from xinji.system.discovery import discover
 from xinji.web.app import SUBJECTS
 
 NEEDED = [s for s in discover(entry_points=False) if s.routes]

@@ -164,7 +164,7 @@ def test_a_changing_route_that_says_nothing_is_closed_to_a_person_with_an_area(l
         return "done"
 
     assert [each.reach for each in routes.endpoints] == [Reach.DISTRICT, Reach.OWN]
-    site = Site(live.house, None, {}, {})  # type: ignore[arg-type]
+    site = Site(live.house, None)  # type: ignore[arg-type]
     app = Starlette(routes=[starlette_route(each, site) for each in routes.endpoints])
     transport = httpx.ASGITransport(app=app)
 

@@ -246,7 +246,7 @@ def test_a_dry_run_and_a_refused_body_change_nothing(live: Live) -> None:
 
 
 def test_the_application_has_no_other_changing_route(live: Live) -> None:
-    app, _ = application(Site(live.house, None, {}, {}))  # type: ignore[arg-type]
+    app, _ = application(Site(live.house, None))  # type: ignore[arg-type]
     found = {
         (method, route.path)
         for route in app.routes

@@ -20,6 +20,7 @@ from xinji.access.audit import verify as verify_chain
 from xinji.loop.house import House
 from xinji.store.backup import BackupError, Moment, restore, seal, verify
 from xinji.store.database import Database
+from xinji.system.assembly import assemble
 
 
 def xinji(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -123,7 +124,7 @@ def test_a_backup_is_of_the_moment_whatever_is_written_while_it_is_copied(
     database = Database(f"sqlite:///{tmp_path / 'new' / 'registry.sqlite3'}")
     assert verify_chain(database, tmp_path / "new" / "checkpoints.jsonl") == []
     database.close()
-    house = House(tmp_path / "new", (TEST_SYSTEM,))
+    house = assemble(tmp_path / "new", (TEST_SYSTEM,))
     assert house.store.row_count == 1
     assert len(house.writer.open_events()) == 1
     assert send(house, [("gauge-2", "rain_mm_h", 0, 50.0)]).stored == 1
@@ -204,7 +205,7 @@ def test_a_restore_that_was_killed_is_no_house(copy: Path, tmp_path: Path) -> No
     restore(copy, tmp_path / "new")
     shutil.copy(copy / "backup.json", tmp_path / "new" / "restore.json")
     with pytest.raises(FolderError, match="did not end"):
-        House(tmp_path / "new", (TEST_SYSTEM,))
+        assemble(tmp_path / "new", (TEST_SYSTEM,))
 
 
 def test_a_stopped_folder_to_a_tar_file_and_back(tmp_path: Path) -> None:
@@ -221,7 +222,7 @@ def test_a_stopped_folder_to_a_tar_file_and_back(tmp_path: Path) -> None:
     assert xinji("backup", "--verify", tmp_path / "copy.tar").stdout == "whole\n"
     done = xinji("restore", tmp_path / "copy.tar", "--data", tmp_path / "new")
     assert done.returncode == 0, done.stderr
-    again = House(tmp_path / "new", (TEST_SYSTEM,))
+    again = assemble(tmp_path / "new", (TEST_SYSTEM,))
     assert again.store.row_count == 1
     again.close()
     refused = xinji("backup", "--data", tmp_path / "data", "--to", tmp_path / "copy.tar")

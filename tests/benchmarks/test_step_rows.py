@@ -4,16 +4,16 @@ import pytest
 
 from benchmarks import cases, lifecycles
 from xinji.access.audit import verify
-from xinji.loop.house import House
+from xinji.system.assembly import assemble
 
 
 @pytest.mark.parametrize("fill", [cases.fill, lambda file, total: lifecycles.fill(file, total, 3)])
 def test_the_stored_steps_are_linked_and_bound(tmp_path, fill):
-    house = House(tmp_path / "data", [])
+    house = assemble(tmp_path / "data", [])
     file = house.folder.registry
     house.close()
     steps = fill(file, 40)
-    house = House(tmp_path / "data", [])
+    house = assemble(tmp_path / "data", [])
     faults = verify(house.database, house.folder.checkpoints)
     house.close()
     assert steps >= 40

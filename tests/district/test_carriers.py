@@ -11,7 +11,7 @@ from xinji.district.carriers import HttpCarrier, Tally
 from xinji.district.devices import Report
 from xinji.district.geography import load_district
 from xinji.district.things import fleets
-from xinji.systems import discover
+from xinji.system.discovery import discover
 
 FLEET = fleets(load_district(), discover(entry_points=False)[:3], 1)[0]
 

@@ -14,7 +14,7 @@ from xinji.district.truth import TrueEpisodes, TruthFile
 from xinji.district.weather import Storm
 from xinji.model.rules import Rule, Silence, Threshold
 from xinji.model.title import Title
-from xinji.systems import discover
+from xinji.system.discovery import discover
 
 SECOND = 1_000_000
 START = int(np.datetime64("2026-07-15T04:00", "us").astype(np.int64))

@@ -21,7 +21,7 @@ from xinji.district.simulate import (
     step_of,
 )
 from xinji.district.things import all_things, fleets, things_geojson
-from xinji.systems import discover
+from xinji.system.discovery import discover
 
 DAY_US = 86_400 * 1_000_000
 SYSTEMS = discover(entry_points=False)

@@ -9,7 +9,7 @@ import shapely
 from xinji.district.conditions import conditions
 from xinji.district.geography import load_district
 from xinji.district.things import all_things, fleets
-from xinji.systems import discover
+from xinji.system.discovery import discover
 
 DISTRICT = load_district()
 SYSTEMS = discover(entry_points=False)

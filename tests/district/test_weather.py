@@ -7,8 +7,8 @@ from xinji.district.geography import load_district
 from xinji.district.rhythm import rhythm
 from xinji.district.things import fleets
 from xinji.district.weather import Storm, weather
-from xinji.systems import discover
-from xinji.systems.randomness import normal, smooth, uniform
+from xinji.system.discovery import discover
+from xinji.system.randomness import normal, smooth, uniform
 
 YEAR = np.datetime64("2026-01-01", "us").astype(np.int64) + np.arange(8760 * 4) * 900_000_000
 NOON = np.datetime64("2026-07-15T04:00", "us").astype(np.int64)  # a Wednesday, 12:00 local

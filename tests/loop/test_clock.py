@@ -13,6 +13,7 @@ from xinji.loop import district_time
 from xinji.loop.clock import HouseClock
 from xinji.loop.house import House
 from xinji.store.schema import cases
+from xinji.system.assembly import assemble
 
 SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 FRIDAY = dt.datetime(2026, 11, 27, 7, tzinfo=SHANGHAI)
@@ -20,7 +21,7 @@ MONDAY = dt.datetime(2026, 11, 30, 7, tzinfo=SHANGHAI)
 
 
 def opened(path: Path, clock: HouseClock | None) -> House:
-    house = House(path, (TEST_SYSTEM,), clock=clock)
+    house = assemble(path, (TEST_SYSTEM,), clock=clock)
     house.registry.put_areas([SQUARE])
     house.registry.put([house.registry.check(gauge())])
     return house

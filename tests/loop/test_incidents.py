@@ -19,6 +19,7 @@ from xinji.loop.device_fault import DEVICE_GROUP, DEVICE_SILENT
 from xinji.loop.house import House
 from xinji.store.observations import Rows
 from xinji.store.schema import case_steps, cases, events, incidents, things
+from xinji.system.assembly import assemble
 
 SECOND = 1_000_000
 START = 1_780_000_000.0
@@ -28,7 +29,7 @@ OF_B = [f"gauge-{n}" for n in range(13, GAUGES + 1)]
 
 
 def opened(path: Path) -> House:
-    house = House(path, (TEST_SYSTEM,), clock=HouseClock(START))
+    house = assemble(path, (TEST_SYSTEM,), clock=HouseClock(START))
     house.registry.put_areas([SQUARE, WEST, EAST])
     return house
 

@@ -12,6 +12,7 @@ from xinji.model.indicators import DatedValue, Family, Plan, Target, Task
 from xinji.model.indicators import Path as Way
 from xinji.model.title import Title
 from xinji.plan.supervision import SUPERVISION, TARGET_BEHIND
+from xinji.system.assembly import assemble
 
 
 def target(indicator: str, op: str, wanted: float, task: int = 18) -> Target:
@@ -51,7 +52,7 @@ PLAN = Plan(
 
 def planned_house(path: Path, gauges: int = 3, clock: HouseClock | None = None) -> House:
     """The square district with gauges and the case type of supervision."""
-    house = House(
+    house = assemble(
         path,
         (TEST_SYSTEM,),
         case_types=(SUPERVISION,),

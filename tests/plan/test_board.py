@@ -17,7 +17,8 @@ from xinji.model.indicators import Status
 from xinji.plan.board import Board, board, card, end_of
 from xinji.plan.reading import read_plan
 from xinji.store.observations import microseconds
-from xinji.systems import discover
+from xinji.system.assembly import assemble
+from xinji.system.discovery import discover
 
 SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 
@@ -47,7 +48,7 @@ def lines(of: Board) -> dict[str, object]:
 
 def test_changnings_board_has_23_tasks_and_invents_nothing(tmp_path: Path) -> None:
     systems, plan = discover(), read_plan()
-    house = House(tmp_path / "data", systems)
+    house = assemble(tmp_path / "data", systems)
     found = board(plan, systems, house.figures, today())
     assert [task.number for task in found.tasks] == list(range(1, 24))
     assert [family["name"] for family in found.families] == [

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from xinji.plan.reading import CHANGNING, PlanError, read_plan
-from xinji.systems import discover
+from xinji.system.discovery import discover
 
 PLAN = read_plan()
 TARGETS = {t.indicator: t for t in PLAN.targets}

@@ -7,7 +7,7 @@ import pytest
 from xinji.loop.indicators import IndicatorError, check, lineage, rows_sql
 from xinji.model.indicators import Indicator
 from xinji.model.title import Title
-from xinji.systems import discover
+from xinji.system.discovery import discover
 
 
 def of(sql: str, rows: str = "") -> Indicator:

@@ -17,12 +17,12 @@ import sqlalchemy as sa
 
 from tests.conftest import TEST_SYSTEM, gauge, open_house, send
 from tests.systems.operations.street import picture
-from xinji.loop.house import House
 from xinji.store.database import Database
 from xinji.store.duck import DuckObservations, told
 from xinji.store.folder import FolderError
 from xinji.store.observations import StoreError, StoreFull
 from xinji.store.schema import users
+from xinji.system.assembly import assemble
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_a_missing_or_emptied_file_is_named_and_nothing_is_started(
         target.write_bytes(b"")
     before = content(folder)
     with pytest.raises(FolderError, match=name) as caught:
-        House(folder, (TEST_SYSTEM,))
+        assemble(folder, (TEST_SYSTEM,))
     assert "restore" in str(caught.value)
     after = content(folder)
     for file in FILES:
@@ -98,7 +98,7 @@ def test_both_databases_gone_beside_photos_is_no_new_house(folder: Path) -> None
     for name in ("registry.sqlite3", "observations.duckdb", "house.json"):
         (folder / name).unlink()
     with pytest.raises(FolderError, match="missing"):
-        House(folder, (TEST_SYSTEM,))
+        assemble(folder, (TEST_SYSTEM,))
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -109,7 +109,7 @@ def test_a_file_of_another_house_is_told(folder: Path, tmp_path: Path, name: str
     other.close()
     shutil.copy(tmp_path / "other" / name, folder / name)
     with pytest.raises(FolderError, match="different houses") as caught:
-        House(folder, (TEST_SYSTEM,))
+        assemble(folder, (TEST_SYSTEM,))
     assert name in str(caught.value)
 
 
@@ -121,9 +121,9 @@ def test_an_older_copy_of_one_database_is_told(folder: Path, name: str) -> None:
     house.close()
     (folder / name).write_bytes(older)
     with pytest.raises(FolderError, match=rf"{name}: ends at .*older copy"):
-        House(folder, (TEST_SYSTEM,))
+        assemble(folder, (TEST_SYSTEM,))
     (folder / "house.json").unlink()
-    House(folder, (TEST_SYSTEM,)).close()
+    assemble(folder, (TEST_SYSTEM,)).close()
 
 
 @pytest.mark.parametrize("name", ["registry.sqlite3-wal", "observations.duckdb.wal"])
@@ -145,8 +145,8 @@ def test_a_write_ahead_log_that_was_lost_after_a_kill_is_told(tmp_path: Path, na
     for path in data.glob(f"{name}*"):
         path.unlink()
     with pytest.raises(FolderError, match=name.partition(".wal")[0].removesuffix("-wal")):
-        House(data, (TEST_SYSTEM,))
-    house = House(whole, (TEST_SYSTEM,))
+        assemble(data, (TEST_SYSTEM,))
+    house = assemble(whole, (TEST_SYSTEM,))
     assert house.store.row_count == 1
     house.close()
 
@@ -162,13 +162,13 @@ def test_a_folder_of_before_there_was_a_manifest_is_taken_over(folder: Path) -> 
     (folder / "checkpoints.jsonl").write_text(
         "".join(line for line in lines if '"house"' not in line)
     )
-    House(folder, (TEST_SYSTEM,)).close()
+    assemble(folder, (TEST_SYSTEM,)).close()
     manifest = json.loads((folder / "house.json").read_text())
     assert manifest["complete"]
     assert manifest["house"] in (folder / "checkpoints.jsonl").read_text()
     (folder / "observations.duckdb").unlink()
     with pytest.raises(FolderError, match=r"observations.duckdb: missing"):
-        House(folder, (TEST_SYSTEM,))
+        assemble(folder, (TEST_SYSTEM,))
 
 
 def test_a_first_start_that_was_killed_is_begun_again(
@@ -180,9 +180,9 @@ def test_a_first_start_that_was_killed_is_begun_again(
     with monkeypatch.context() as patch:
         patch.setattr(DuckObservations, "name", killed)
         with pytest.raises(KeyboardInterrupt):
-            House(tmp_path / "data", (TEST_SYSTEM,))
+            assemble(tmp_path / "data", (TEST_SYSTEM,))
     assert not json.loads((tmp_path / "data" / "house.json").read_text())["complete"]
-    House(tmp_path / "data", (TEST_SYSTEM,)).close()
+    assemble(tmp_path / "data", (TEST_SYSTEM,)).close()
 
 
 def test_a_damaged_manifest_is_told_and_made_anew_when_it_is_removed(folder: Path) -> None:
@@ -196,9 +196,9 @@ def test_a_damaged_manifest_is_told_and_made_anew_when_it_is_removed(folder: Pat
     ):
         (folder / "house.json").write_bytes(damage)
         with pytest.raises(FolderError, match=r"house.json: damaged; remove it"):
-            House(folder, (TEST_SYSTEM,))
+            assemble(folder, (TEST_SYSTEM,))
     (folder / "house.json").unlink()
-    House(folder, (TEST_SYSTEM,)).close()
+    assemble(folder, (TEST_SYSTEM,)).close()
     assert json.loads((folder / "house.json").read_text())["house"] == house
 
 

@@ -98,7 +98,8 @@ class UrbanHouse:
 
     def case(self, case: str) -> dict[str, Any]:
         """A case."""
-        return dict(self.served.get(f"/api/cases/{case}"))
+        found = self.served.get(f"/api/cases/{case}")
+        return {**found, **found["details"]["operations"]}
 
     def filed(self, **fields: Any) -> str:
         """A filed case."""

@@ -8,15 +8,16 @@ from tests.conftest import EAST, SQUARE, TEST_SYSTEM, WEST, gauge
 from tests.systems.operations.street import PEOPLE
 from tests.web.live import PASSWORD, Live
 from xinji.access.identity import Role
-from xinji.loop.house import House
-from xinji.systems import discover
+from xinji.system.assembly import assemble
+from xinji.system.discovery import discover
 
 
 class Everything(Live):
     """Live, with all systems."""
 
     def __init__(self, path: Path) -> None:
-        house = House(path, (TEST_SYSTEM, *discover(entry_points=False)))
+        self.systems = (TEST_SYSTEM, *discover(entry_points=False))
+        house = assemble(path, self.systems)
         house.registry.put_areas([SQUARE, WEST, EAST])
         house.registry.put([house.registry.check(gauge(n)) for n in (1, 2, 3)])
         super().__init__(path, house)

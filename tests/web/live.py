@@ -19,12 +19,15 @@ import uvicorn
 import uvloop
 from argon2 import PasswordHasher
 
-from tests.conftest import SQUARE, gauge
+from tests.conftest import SQUARE, TEST_SYSTEM, gauge
 from tests.plan.house import PLAN, planned_house
 from xinji.access.identity import Role
 from xinji.access.passwords import Passwords
 from xinji.api.call import Site
 from xinji.loop.house import House
+from xinji.model.locality import Locality
+from xinji.system.assembly import routes_of
+from xinji.system.declaration import System
 from xinji.web.app import application
 from xinji.web.connection import server_config
 
@@ -33,26 +36,27 @@ WEST, EAST = "310105001", "310105002"
 EAST_THINGS = tuple(f"gauge-{n}" for n in (11, 12, 13))
 WEST_THINGS = tuple(f"gauge-{n}" for n in (1, 2, 3))
 
-DISTRICT = {
-    "name": SQUARE.title.zh,
-    "title": SQUARE.title,
-    "code": SQUARE.code,
-    "illustrative": True,
-    "time_zone": "Asia/Shanghai",
-    "center": [121.4, 31.2],
-    "bounds": [121.3, 31.1, 121.5, 31.3],
-}
-BASEMAP: dict[str, Any] = {"type": "FeatureCollection", "features": []}
+LOCALITY = Locality(
+    name=SQUARE.title.zh,
+    title=SQUARE.title,
+    code=SQUARE.code,
+    illustrative=True,
+    center=(121.4, 31.2),
+    bounds=(121.3, 31.1, 121.5, 31.3),
+    basemap={"type": "FeatureCollection", "features": []},
+)
 
 
 class Live:
     """The square district: three gauges in the west, three in the east; people of every role."""
 
-    basemap = BASEMAP
+    locality = LOCALITY
+    systems: tuple[System, ...] = (TEST_SYSTEM,)
     proxies: tuple[str, ...] = ()
 
     def __init__(self, path: Path, house: House | None = None) -> None:
         self.house = house or planned_house(path)
+        self.house.locality = self.locality
         put, check = self.house.registry.put, self.house.registry.check
         put([check(gauge(n, 121.45)) for n in (11, 12, 13)])
         self.tokens: dict[str, str] = {}
@@ -86,7 +90,7 @@ class Live:
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        self.site = Site(self.house, PLAN, DISTRICT, self.basemap)
+        self.site = Site(self.house, PLAN, routes_of(self.systems))
         app, changes = application(self.site)
         server = uvicorn.Server(server_config(app, proxies=self.proxies))
         await self.house.start()

@@ -178,7 +178,8 @@ def test_events_and_cases(live: Live) -> None:
     item = shape(found["items"][0], CASE)
     assert (item["stage"], item["clock_running"], item["limit_seconds"]) == ("立案", True, 14_400)
     full = shape(
-        live.get(f"/api/cases/{item['id']}"), CASE | {"steps", "events", "event_counts", "actions"}
+        live.get(f"/api/cases/{item['id']}"),
+        CASE | {"steps", "events", "details", "event_counts", "actions"},
     )
     [step] = [shape(each, STEP) for each in full["steps"]]
     assert (step["action"], step["action_title"]["en"]) == ("open", "Filed")
@@ -192,7 +193,9 @@ def test_events_and_cases(live: Live) -> None:
     done = live.request("POST", path, "operator", json=body)
     assert done.status_code == 200
     assert (
-        shape(done.json(), CASE | {"steps", "events", "event_counts", "actions"})["state"]
+        shape(done.json(), CASE | {"steps", "events", "details", "event_counts", "actions"})[
+            "state"
+        ]
         == "assigned"
     )
     for body, status, field in [

@@ -9,11 +9,11 @@ import pytest
 
 from tests.conftest import EAST, SQUARE, TEST_SYSTEM, WEST
 from tests.web.live import Live
-from xinji.loop.house import House
-from xinji.model.system import System
 from xinji.model.things import Kind, Property, Thing
 from xinji.model.title import Title
 from xinji.plan.supervision import SUPERVISION, TARGET_BEHIND
+from xinji.system.assembly import assemble
+from xinji.system.declaration import System
 
 METER = Kind(
     name="meter",
@@ -26,7 +26,7 @@ LEDGER = Kind(name="ledger", title=Title("台账", "Ledger"), reports=False)
 
 
 def system(name: str, *kinds: Kind) -> System:
-    return System(name=name, title=Title(name, name), family="terminals", tasks=(18,), kinds=kinds)
+    return System(name=name, title=Title(name, name), tasks=(18,), kinds=kinds)
 
 
 def thing(number: int, kind: str) -> Thing:
@@ -37,7 +37,7 @@ def thing(number: int, kind: str) -> Thing:
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    house = House(
+    house = assemble(
         tmp_path_factory.mktemp("states") / "data",
         (TEST_SYSTEM, system("terminals.meters", METER, LEDGER), system("terminals.desk")),
         case_types=(SUPERVISION,),

@@ -16,9 +16,10 @@ import uvloop
 from tests.wire.recorder import House as Recorder
 from xinji.loop.house import House
 from xinji.model.observations import Source
-from xinji.model.system import System
 from xinji.model.things import Kind, Property, Thing
 from xinji.model.title import Title
+from xinji.system.assembly import assemble
+from xinji.system.declaration import System
 from xinji.wire.inlet import Device
 from xinji.wire.mqtt.listener import Listener
 
@@ -32,7 +33,7 @@ KIND = Kind(
         Property(name="door", title=TITLE, states=DOOR),
     ),
 )
-SYSTEM = System(name="platforms.meter", title=TITLE, family="platforms", tasks=(), kinds=(KIND,))
+SYSTEM = System(name="platforms.meter", title=TITLE, tasks=(), kinds=(KIND,))
 DEVICE = Device("meter-1", ("meter:",), Source.MEASURED)
 
 
@@ -44,7 +45,7 @@ class AnyPassword:
 
 
 def open_house(folder: Path) -> House:
-    house = House(folder, [SYSTEM])
+    house = assemble(folder, [SYSTEM])
     house.registry.put(
         [
             Thing(id=f"meter:{n}", kind="meter", name=str(n), longitude=121.4, latitude=31.2)

@@ -80,14 +80,12 @@ class Problem(Exception):
 class Site:
     """What the application serves.
 
-    `district` is the head of `GET /api/district` (name, title, code, bounds ...), `basemap` a
-    GeoJSON FeatureCollection; both are data of the district, whichever it is.
+    `routes` are the endpoints of the systems.
     """
 
     house: House
     plan: Plan
-    district: dict[str, Any]
-    basemap: dict[str, Any]
+    routes: tuple[Endpoint, ...] = ()
     bodies: Bodies = field(default_factory=Bodies)
 
 

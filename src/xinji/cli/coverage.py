@@ -22,7 +22,7 @@ from xinji.district.radio.network import Network, simulate_network
 from xinji.district.things import all_things, fleets
 from xinji.methods.siting.answer import Effort
 from xinji.methods.siting.compiled import compile_kernels
-from xinji.systems.discovery import discover
+from xinji.system.discovery import discover
 from xinji.systems.network.coverage.candidates import LAYERS, Candidates, candidates_of
 from xinji.systems.network.coverage.inputs.sectors import Sectors
 from xinji.systems.network.coverage.kinds import OPERATORS
@@ -119,7 +119,7 @@ def given(arguments: argparse.Namespace, asof: int | None = None) -> Given:
             site.house.close()
         if not len(sectors):
             raise ValueError(f"data: {arguments.data} has no sectors; import them first")
-        scene = make_scene(areas, roads_of(site.basemap), outlines, arguments.grid)
+        scene = make_scene(areas, roads_of(site.house.locality.basemap), outlines, arguments.grid)
         return Given(
             scene=scene,
             sectors=sectors,

@@ -215,7 +215,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 def summary(here: Running) -> dict[str, Any]:
     """What the demo did, for the last line of `--headless`."""
     house = here.house
-    shown = board(here.site.plan, house.systems, house.figures, house.clock.day())
+    shown = board(here.site.plan, house.declared.systems, house.figures, house.clock.day())
     lines = [line for task in shown.tasks for line in task.indicators]
     with house.database.reading() as connection:
 

@@ -98,6 +98,7 @@ def _push(house: Remote, server: Open311Server, arguments: argparse.Namespace) -
             print(f"{case}: no urban case of this house", file=sys.stderr)
             bad = 1
             continue
+        item |= item["details"]["operations"]
         code = item["class"]["code"]
         first = (item.get("reports_list") or [{}])[0]
         found = server.post(

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
                 )
                 answer = card(house.figures, target, day) if target else None
             else:
-                answer = board(site.plan, house.systems, house.figures, day)
+                answer = board(site.plan, house.declared.systems, house.figures, day)
         finally:
             site.house.close()
     if answer is None:

@@ -33,8 +33,8 @@ from xinji.plan.supervision import (
     supervise,
 )
 from xinji.store.observations import StoreError
-from xinji.systems import discover
-from xinji.systems.platforms.operations.part import Operations
+from xinji.system.assembly import assemble, routes_of
+from xinji.system.discovery import discover
 from xinji.web.app import application
 from xinji.web.connection import server_config
 from xinji.wire.kept_running import watched
@@ -94,9 +94,11 @@ def open_house(options: Options) -> Site:
         district = load_district(options.district)
     except (KeyError, TypeError, ValueError) as error:
         raise PlanError(f"{options.district}: not a geography file: {error!r}") from error
-    house = House(
+    systems = discover()
+    house = assemble(
         options.data,
-        discover(),
+        systems,
+        locality=district.locality,
         case_types=(SUPERVISION,),
         case_classes=(TARGET_BEHIND,),
         policy=options.policy,
@@ -109,20 +111,7 @@ def open_house(options: Options) -> Site:
     house.other_titles = {
         RULE_PREFIX + target.indicator: rule_title(target.title) for target in plan.targets
     }
-    operations = house.parts.get("platforms.operations")
-    if isinstance(operations, Operations):
-        # the roads of the district, for texts that name them
-        operations.reader.know(district.basemap)
-    head = {
-        "name": district.name,
-        "title": district.title,
-        "code": district.code,
-        "illustrative": district.illustrative,
-        "time_zone": district.time_zone,
-        "center": district.center,
-        "bounds": district.bounds,
-    }
-    return Site(house, plan, head, district.basemap)
+    return Site(house, plan, routes_of(systems))
 
 
 @asynccontextmanager
@@ -171,11 +160,6 @@ async def running(options: Options) -> AsyncIterator[Running]:
         house.every(SUPERVISE_EVERY_SECONDS, watch_plan, SUPERVISE_FIRST_SECONDS)
         house.chores.work(keep_small)
         await house.start()
-        operations = house.parts.get("platforms.operations")
-        if isinstance(operations, Operations):
-            loop.run_in_executor(None, operations.reader.warm).add_done_callback(
-                watched("texts.warm")
-            )
     except BaseException:
         listening.close()
         house.close()

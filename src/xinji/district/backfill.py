@@ -15,7 +15,7 @@ import pyarrow as pa
 from xinji.district.carriers import post_until_answered
 from xinji.district.conditions import BASELINE_US, conditions
 from xinji.district.rhythm import DAY_US, HOUR_US, UTC_OFFSET_HOURS
-from xinji.systems.simulation import MICROSECONDS, Fleet, Floats, Stream, Times
+from xinji.system.simulation import MICROSECONDS, Fleet, Floats, Stream, Times
 
 ROWS_PER_BODY = 100_000
 STEP_SECONDS = 900.0

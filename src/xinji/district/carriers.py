@@ -15,7 +15,7 @@ import httpx
 import msgspec
 
 from xinji.district.devices import GARBAGE, Report
-from xinji.systems.simulation import MICROSECONDS
+from xinji.system.simulation import MICROSECONDS
 from xinji.wire.mqtt.client import Client
 
 log = logging.getLogger(__name__)

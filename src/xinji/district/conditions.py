@@ -8,7 +8,7 @@ import numpy as np
 
 from xinji.district.rhythm import DAY_US, rhythm
 from xinji.district.weather import Storm, weather
-from xinji.systems.simulation import Conditions, Times
+from xinji.system.simulation import Conditions, Times
 
 BASELINE_US = int(np.datetime64("2021-11-05", "us").astype(np.int64))
 """The day the plan was published; years are counted from it."""

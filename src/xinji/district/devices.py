@@ -19,7 +19,7 @@ from xinji.district.faults import (
 from xinji.district.truth import Episode, TrueEpisodes, TruthFile, threshold_rules
 from xinji.district.weather import Storm
 from xinji.model.rules import Rule
-from xinji.systems.simulation import MICROSECONDS, Fleet, Times
+from xinji.system.simulation import MICROSECONDS, Fleet, Times
 
 GARBAGE = b'{"value": 12.7, "time": \xff\xfe'
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 import numpy as np
 
 from xinji.model.rules import Rule, Silence, Stuck, Threshold
-from xinji.systems.simulation import MICROSECONDS, Fleet
+from xinji.system.simulation import MICROSECONDS, Fleet
 
 OPENING = (2.0, 6.0, 10.0)
 """Seconds after the start of the first three faults, all `down`, so that a demonstration begins."""

@@ -21,6 +21,7 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
 from xinji.methods.geodesy import METRES_PER_DEGREE
+from xinji.model.locality import Locality
 from xinji.model.things import Area, AreaLevel
 from xinji.model.title import Title
 
@@ -92,6 +93,20 @@ class District:
         """Longitude and latitude of the middle of the bounds, rounded to 0.001 degree."""
         west, south, east, north = self.bounds
         return (round((west + east) / 2, 3), round((south + north) / 2, 3))
+
+    @property
+    def locality(self) -> Locality:
+        """What a running house is told of it."""
+        return Locality(
+            name=self.name,
+            title=self.title,
+            code=self.code,
+            illustrative=self.illustrative,
+            time_zone=self.time_zone,
+            center=self.center,
+            bounds=self.bounds,
+            basemap=self.basemap,
+        )
 
     @cached_property
     def roads(self) -> dict[str, Line]:

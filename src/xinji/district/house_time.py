@@ -9,7 +9,7 @@ import time
 
 import httpx
 
-from xinji.systems.simulation import MICROSECONDS
+from xinji.system.simulation import MICROSECONDS
 
 log = logging.getLogger(__name__)
 

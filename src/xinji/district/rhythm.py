@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xinji.systems.simulation import Floats, Times
+from xinji.system.simulation import Floats, Times
 
 UTC_OFFSET_HOURS = 8
 HOUR_US = 3_600 * 1_000_000

@@ -30,10 +30,10 @@ from xinji.district.radio.bring import bring_network
 from xinji.district.things import all_things, fleets, things_geojson
 from xinji.district.truth import TruthFile
 from xinji.district.weather import Storm
-from xinji.model.system import System
 from xinji.model.things import Thing
-from xinji.systems import discover
-from xinji.systems.simulation import MICROSECONDS, Fleet
+from xinji.system.declaration import System
+from xinji.system.discovery import discover
+from xinji.system.simulation import MICROSECONDS, Fleet
 from xinji.wire.kept_running import keep_running, watched
 
 log = logging.getLogger(__name__)

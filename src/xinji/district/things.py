@@ -9,9 +9,9 @@ import msgspec
 import numpy as np
 
 from xinji.district.geography import District
-from xinji.model.system import System
 from xinji.model.things import Thing
-from xinji.systems.simulation import Fleet
+from xinji.system.declaration import System
+from xinji.system.simulation import Fleet
 
 
 def fleets(district: District, systems: Sequence[System], seed: int) -> tuple[Fleet, ...]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from xinji.district.faults import Fault
 from xinji.model.rules import Rule, Threshold
-from xinji.systems.simulation import MICROSECONDS, Fleet, Floats, Times
+from xinji.system.simulation import MICROSECONDS, Fleet, Floats, Times
 
 
 class TruthFile:

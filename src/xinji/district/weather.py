@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from xinji.district.rhythm import DAY_US, HOUR_US, UTC_OFFSET_HOURS
-from xinji.systems.randomness import smooth
-from xinji.systems.simulation import MICROSECONDS, Floats, Times
+from xinji.system.randomness import smooth
+from xinji.system.simulation import MICROSECONDS, Floats, Times
 
 # mid-month means from January on, rounded, illustrative
 MONTH_TEMPERATURE = (5.0, 7.0, 11.0, 16.0, 21.0, 25.0, 29.0, 29.0, 25.0, 20.0, 14.0, 8.0)
@@ -37,7 +37,7 @@ class Storm:
 
 @dataclass(frozen=True, kw_only=True)
 class Weather:
-    """At m moments, each of shape (m,): see `xinji.systems.simulation.Conditions` for units."""
+    """At m moments, each of shape (m,): see `xinji.system.simulation.Conditions` for units."""
 
     temperature: Floats
     humidity: Floats

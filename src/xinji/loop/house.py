@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -20,10 +20,10 @@ from xinji.access.credentials import Credentials
 from xinji.access.identity import Identity
 from xinji.loop import district_time
 from xinji.loop.calendars import Calendars
-from xinji.loop.case_row import CaseRow
 from xinji.loop.cases import CaseEngine
 from xinji.loop.chores import Chores
 from xinji.loop.clock import HouseClock
+from xinji.loop.declarations import Declarations
 from xinji.loop.device_fault import DEVICE_DATA, DEVICE_FAULT, DEVICE_GROUP, DEVICE_SILENT
 from xinji.loop.events import EventWriter
 from xinji.loop.findings import Findings
@@ -34,10 +34,10 @@ from xinji.loop.ingest import Ingest
 from xinji.loop.jobs import Jobs
 from xinji.loop.listening import Listening
 from xinji.loop.rules import RuleEngine
-from xinji.model.cases import CaseClass, CaseType
+from xinji.loop.service import Service
+from xinji.model.locality import Locality
 from xinji.model.observations import Source
 from xinji.model.rules import Rule, Silence
-from xinji.model.system import System
 from xinji.model.title import Title
 from xinji.store.database import Database
 from xinji.store.duck import DuckObservations
@@ -51,11 +51,11 @@ from xinji.store.schema import cases, events, refusals, things
 from xinji.store.schema import rules as rules_table
 from xinji.store.series import warm
 from xinji.store.space import Space
+from xinji.wire.kept_running import note_fault
 
 log = logging.getLogger(__name__)
 
-CaseDetails = Callable[[CaseRow], dict[str, Any]]
-"""What a system adds to the page of a case; {} for cases that are not its own."""
+S = TypeVar("S", bound=Service)
 
 DAY_US = 86_400 * 1_000_000
 ON_THE_WAY_SECONDS = 20.0
@@ -90,8 +90,8 @@ class House:
 
     Args:
         data: the folder; made when missing.
-        systems: declarations, from `xinji.systems.discover`.
-        case_types, case_classes: those that belong to no system (supervision of the plan).
+        declared: what it is to hold (`xinji.system.assembly`).
+        locality: its district, for pages and texts.
         clock: the house's clock; by default the one that it had before, or the system's.
 
     Raises:
@@ -101,15 +101,15 @@ class House:
     def __init__(
         self,
         data: Path,
-        systems: Sequence[System],
+        declared: Declarations,
         *,
-        case_types: Iterable[CaseType] = (),
-        case_classes: Iterable[CaseClass] = (),
+        locality: Locality | None = None,
         policy: Policy | None = None,
         database_url: str = "",
         clock: HouseClock | None = None,
     ) -> None:
-        self.systems = tuple(systems)
+        self.declared = declared
+        self.locality = locality or Locality()
         self.policy = policy or Policy()
         self.folder = Folder(data)
         opened: list[Database | DuckObservations] = []
@@ -127,9 +127,7 @@ class House:
             self.folder.close()
             raise
         self.clock = district_time.resume(self.database, self.store, clock)
-        self.registry = Registry(
-            self.database, [kind for system in systems for kind in system.kinds]
-        )
+        self.registry = Registry(self.database, declared.kinds)
         self.audit = Audit(self.database, self.folder.checkpoints)
         self.audit.adopt()
         # Sessions end by real time, however fast a simulated district's clock runs.
@@ -142,22 +140,15 @@ class House:
             self.audit,
             self.clock,
             self.calendars,
-            [DEVICE_FAULT, *case_types, *(t for s in systems for t in s.case_types)],
-            [
-                DEVICE_SILENT,
-                DEVICE_DATA,
-                DEVICE_GROUP,
-                *case_classes,
-                *(c for s in systems for c in s.case_classes),
-            ],
+            [DEVICE_FAULT, *declared.case_types],
+            [DEVICE_SILENT, DEVICE_DATA, DEVICE_GROUP, *declared.case_classes],
         )
         self.photos = Photos(self.database, self.folder.photos)
         self.jobs = Jobs()
         self.mirror = Mirror(self.database, self.store)
-        indicators = [each for system in systems for each in system.indicators]
-        for indicator in indicators:
+        for indicator in declared.indicators:
             check_indicator(indicator)
-        self.figures = Figures(self.store, self.mirror, self.clock, indicators)
+        self.figures = Figures(self.store, self.mirror, self.clock, declared.indicators)
         self.rules = RuleEngine(self.registry, self.store.table)
         known = (self.database, self.registry, self.cases, self.clock)
         incidents = Incidents(*known, lambda: self.store.table, self.rules.watched)
@@ -176,22 +167,51 @@ class House:
         self._stored_before = 0
         self.chores = Chores(self.clock)
         self.every = self.chores.every
-        self.case_details: list[CaseDetails] = []
-        self.parts: dict[str, Any] = {}
+        self.services: dict[str, Service] = {}
+        self._hooked: dict[str, str] = {}
         warm(self.store.table)
-        for system in self.systems:
-            if system.part is not None:
-                self.parts[system.name] = system.part(self)
+        for package, make in declared.services:
+            self._join(package, make(self))
         self.set_rules()
         self.rules.warm()
         self.writer.resume()
         self._catch_up()
 
+    # -- services ---------------------------------------------------------------------------
+
+    def _join(self, package: str, service: Service) -> None:
+        """Let the loop call the hooks of a service. Raises ValueError: somebody else has one."""
+        self.services[package] = service
+        for name, hooks in service.case_hooks().items():
+            if name in self._hooked:
+                raise ValueError(f"{package}: case type {name} is hooked by {self._hooked[name]}")
+            self._hooked[name] = package
+            if hooks.from_event:
+                self.writer.doors[name] = hooks.from_event
+            if hooks.prepare:
+                self.cases.prepare[name] = hooks.prepare
+            if hooks.after:
+                self.cases.after[name] = hooks.after
+        if screen := service.photo_screen():
+            if self.photos.screen:
+                raise ValueError(f"{package}: photos are screened by another system")
+            self.photos.screen = screen
+        self.database.rollbacks.append(service.rolled_back)
+        for task in service.periodic():
+            self.every(task.seconds, task.run, task.first, shortest=task.shortest)
+
+    def service(self, of: type[S]) -> S:
+        """The service of a class. Raises LookupError: its system is not in this district."""
+        for service in self.services.values():
+            if isinstance(service, of):
+                return service
+        raise LookupError(f"{of.__name__}: its system is not in this district")
+
     # -- rules ------------------------------------------------------------------------------
 
     def all_rules(self) -> list[Rule]:
         """Rules declared by systems, with an operator's stored ones over them (same id wins)."""
-        known = {rule.id: rule for system in self.systems for rule in system.rules}
+        known = {rule.id: rule for rule in self.declared.rules}
         with self.database.reading() as connection:
             for definition in connection.execute(sa.select(rules_table.c.definition)).scalars():
                 rule = msgspec.convert(definition, Rule)
@@ -354,6 +374,8 @@ class House:
         self.chores.work(self.ingest.run)
         self.chores.work(self._beat)
         self.chores.start()
+        for service in self.services.values():
+            await service.start()
 
     async def _on_keeper(self, work: Callable[[], Any]) -> None:
         await asyncio.get_running_loop().run_in_executor(self.ingest.keeper, work)
@@ -448,6 +470,11 @@ class House:
 
     async def stop(self) -> None:
         """Stop turning, write what is in memory, give the folder back."""
+        for package, service in reversed(self.services.items()):
+            try:
+                await service.stop()
+            except Exception as error:
+                note_fault(f"{package}.stop", error)
         await self.chores.stop()
         await self._on_keeper(self.save)
         self.close()

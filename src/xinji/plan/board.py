@@ -6,15 +6,16 @@ A target whose indicator no system declares shows "no data"; no number is ever m
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from xinji.loop.calendars import DISTRICT_TIME
 from xinji.loop.clock import HouseClock
+from xinji.loop.declarations import SystemSummary
 from xinji.loop.indicators import Figure, Figures, lineage, rows_sql
 from xinji.model.indicators import DatedValue, Indicator, Plan, Status, Target
-from xinji.model.system import System
 from xinji.model.title import Title
 from xinji.plan.path import required, status
 from xinji.store.observations import StoreError, columns_of
@@ -109,7 +110,7 @@ def line_as_of(figures: Figures, target: Target, day: dt.date) -> Line:
     return line_of(target, indicator, figure, day)
 
 
-def board(plan: Plan, systems: tuple[System, ...], figures: Figures, day: dt.date) -> Board:
+def board(plan: Plan, systems: Sequence[SystemSummary], figures: Figures, day: dt.date) -> Board:
     """Compute the board for the end of a day."""
     lines = [line_as_of(figures, target, day) for target in plan.targets]
     tasks = [

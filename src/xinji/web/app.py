@@ -97,7 +97,7 @@ def application(site: Site) -> tuple[Starlette, Changes]:
     changes = Changes(site.house)
     endpoints: list[Endpoint] = [e for subject in SUBJECTS for e in subject.routes.endpoints]
     endpoints += changes.routes().endpoints
-    endpoints += [endpoint for system in site.house.systems for endpoint in system.routes]
+    endpoints += site.routes
     about = Routes()
 
     @about.get("/api/openapi.json", role=None)

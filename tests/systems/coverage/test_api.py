@@ -28,8 +28,8 @@ from xinji.access import audit
 from xinji.loop.jobs import Job
 from xinji.systems.network.coverage.inputs.sites import sites_csv
 from xinji.systems.network.coverage.parameters import own_parameters
-from xinji.systems.network.coverage.part import Coverage
 from xinji.systems.network.coverage.prediction import predict
+from xinji.systems.network.coverage.service import Coverage
 
 NONE = -32_768
 
@@ -260,7 +260,7 @@ def test_a_running_computation_is_told_to_everybody(town: Town) -> None:
         job.progress(2, 4)
 
     first = town.house.jobs.submit("test.wait", "operator", work)
-    town.house.parts["network.coverage"].follow(first)
+    town.house.service(Coverage).follow(first)
     assert begun.wait(30)
     second = town.request("POST", "/api/coverage/compute", "operator", json={"cell_m": 20}).json()
     running, waiting = told("operator")
@@ -339,7 +339,7 @@ def test_a_changed_sector_makes_the_map_stale(town: Town) -> None:
 
 
 def test_after_a_restart_the_maps_are_computed_again(town: Town) -> None:
-    first = town.house.parts["network.coverage"].maps
+    first = town.house.service(Coverage).maps
     again = Coverage(town.house)
     asyncio.run(again.resume())
     until = time.monotonic() + 60

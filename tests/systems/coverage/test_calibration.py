@@ -14,7 +14,7 @@ from xinji.district.radio.drive_tests import Driving, simulate_drive_tests
 from xinji.district.radio.network import simulate_network
 from xinji.district.radio.truth import truth_of
 from xinji.district.things import all_things, fleets
-from xinji.systems.discovery import discover
+from xinji.system.discovery import discover
 from xinji.systems.network.coverage.parameters import own_parameters
 from xinji.systems.network.coverage.prediction import predict
 from xinji.systems.network.coverage.scene import make_scene, roads_of

@@ -7,16 +7,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import shapely
 
 from tests.conftest import TEST_SYSTEM, gauge
-from tests.web.live import EAST, WEST, Live
-from xinji.loop.house import House
+from tests.web.live import EAST, LOCALITY, WEST, Live
 from xinji.methods.geodesy import LocalPlane
 from xinji.model.things import Area, AreaLevel
 from xinji.model.title import Title
-from xinji.systems import discover
+from xinji.system.assembly import assemble
+from xinji.system.discovery import discover
 from xinji.systems.network.coverage.inputs.buildings import Buildings
 from xinji.systems.network.coverage.inputs.sectors import Sectors
 from xinji.systems.network.coverage.inputs.sites import sites_csv
@@ -150,11 +151,12 @@ def buildings_geojson(found: Buildings) -> bytes:
 class Town(Live):
     """The town behind a real server; nothing is imported yet."""
 
-    basemap = BASEMAP
+    locality = msgspec.structs.replace(LOCALITY, basemap=BASEMAP)
 
     def __init__(self, path: Path) -> None:
         known = {system.name: system for system in discover(entry_points=False)}
-        house = House(path, (TEST_SYSTEM, known["network.coverage"], *self.further(known)))
+        self.systems = (TEST_SYSTEM, known["network.coverage"], *self.further(known))
+        house = assemble(path, self.systems)
         house.registry.put_areas(AREAS)
         house.registry.put([house.registry.check(gauge(n)) for n in (1, 2, 3)])
         super().__init__(path, house)

@@ -14,10 +14,10 @@ from tests.conftest import WEST as WEST_AREA
 from tests.web.live import PASSWORD, WEST, Live
 from xinji.access.identity import Role
 from xinji.loop.clock import HouseClock
-from xinji.loop.house import House
 from xinji.store.work_schema import workers
-from xinji.systems import discover
-from xinji.systems.platforms.operations.part import Operations
+from xinji.system.assembly import assemble
+from xinji.system.discovery import discover
+from xinji.systems.platforms.operations.service import Operations
 
 MONDAY = 1_795_395_600.0
 """2026-11-23 09:00 in Shanghai, Unix seconds: a working day."""
@@ -40,16 +40,14 @@ class Street(Live):
     def __init__(self, path: Path) -> None:
         needed = ("platforms.operations", "terminals.sensing")
         found = [system for system in discover(entry_points=False) if system.name in needed]
-        systems = (TEST_SYSTEM, *found)
-        house = House(path, systems, clock=HouseClock(MONDAY))
+        self.systems = (TEST_SYSTEM, *found)
+        house = assemble(path, self.systems, clock=HouseClock(MONDAY))
         house.registry.put_areas([SQUARE, WEST_AREA, EAST_AREA])
         house.registry.put([house.registry.check(gauge(n)) for n in (1, 2, 3)])
         self.count = 0
-        part = house.parts["platforms.operations"]
-        assert isinstance(part, Operations)
-        self.operations = part
+        self.operations = house.service(Operations)
         # Tests say themselves when the machine dispatches.
-        part.dispatching.automatic = False
+        self.operations.dispatching.automatic = False
         super().__init__(path, house)
 
     def people(self) -> None:
@@ -108,8 +106,9 @@ class Street(Live):
         )
 
     def case(self, case: str) -> Any:
-        """A case's page."""
-        return self.get(f"/api/cases/{case}")
+        """A case's page, with what city operation adds to it."""
+        found = self.get(f"/api/cases/{case}")
+        return found | found["details"]["operations"]
 
     def photo(self, who: str = "inspector", kind: str = "after", text: str = "") -> str:
         """Store a picture that differs each time; its id."""

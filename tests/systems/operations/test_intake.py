@@ -195,7 +195,7 @@ def test_what_was_acknowledged_is_there_after_a_restart(street: Street) -> None:
     cases = [street.file(longitude=121.31 + n * 0.01) for n in range(5)]
     part = street.operations
     before = len(part.intake.index)
-    part.intake._load()
+    part.intake.load()
     assert len(part.intake.index) == before == 5
     assert {street.case(case)["state"] for case in cases} == {"filed"}
     assert verify(street.house.database, street.house.folder.checkpoints) == []

@@ -30,14 +30,14 @@ from tests.web.live import PASSWORD, Live
 from xinji.access.audit import verify
 from xinji.access.identity import Role
 from xinji.loop.clock import HouseClock
-from xinji.loop.house import House
 from xinji.model.things import Area, AreaLevel
 from xinji.model.title import Title
 from xinji.store.schema import cases
 from xinji.store.settings import write_setting
 from xinji.store.work_schema import reports
-from xinji.systems import discover
-from xinji.systems.platforms.operations.part import Operations
+from xinji.system.assembly import assemble
+from xinji.system.discovery import discover
+from xinji.systems.platforms.operations.service import Operations
 
 FILE = Path(__file__).parents[4] / "shared/data/cases_nyc311/nyc311_nypd_2015-12-11_24.csv.gz"
 pytestmark = pytest.mark.skipif(not FILE.exists(), reason="../shared/data/cases_nyc311 is absent")
@@ -97,12 +97,12 @@ class NewYork(Live):
 
     def __init__(self, path: Path, clock: SetClock) -> None:
         self.clock = clock
-        systems = (TEST_SYSTEM, *discover(entry_points=False))
+        self.systems = (TEST_SYSTEM, *discover(entry_points=False))
         # the duplicate rule is read when the house opens
-        first = House(path, systems, clock=clock)
+        first = assemble(path, self.systems, clock=clock)
         write_setting(first.database, "duplicates.rule", {"cell_degrees": 0.001, "hours": 24})
         first.close()
-        house = House(path, systems, clock=clock)
+        house = assemble(path, self.systems, clock=clock)
         house.registry.put_areas(
             [
                 Area(code=CITY, level=AreaLevel.DISTRICT, title=Title("纽约", "New York"),
@@ -114,9 +114,7 @@ class NewYork(Live):
                 ),
             ]
         )  # fmt: skip
-        part = house.parts["platforms.operations"]
-        assert isinstance(part, Operations)
-        part.dispatching.automatic = False
+        house.service(Operations).dispatching.automatic = False
         super().__init__(path, house)
         answer = self.request("PUT", "/api/open311/codes", json=CODES)
         assert answer.status_code == 200, answer.text

@@ -6,11 +6,14 @@ import csv
 import time
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from benchmarks.text_routing import keyword_rule
+from tests.conftest import gauge
 from tests.systems.operations.street import Street
+from tests.web.live import LOCALITY
 from xinji.district.geography import load_district
 from xinji.methods.geodesy import metres_between
 from xinji.systems.platforms.operations.class_table import SEED
@@ -196,7 +199,10 @@ def test_a_text_alone_becomes_a_case_with_class_and_place(street: Street) -> Non
         "properties": {"layer": "road", "name": "南北路"},
         "geometry": {"type": "LineString", "coordinates": [[121.35, 31.15], [121.35, 31.25]]},
     }
-    street.operations.reader.know({"features": [line, cross]})
+    house = street.house
+    house.locality = msgspec.structs.replace(LOCALITY, basemap={"features": [line, cross]})
+    # a new thing, and the names of places are gathered anew
+    house.registry.put([house.registry.check(gauge(4))])
     text = "市民反映东西路南北路路口路灯不亮,希望处理"
     read = street.request("POST", "/api/reports/read", "intake", json={"text": text}).json()
     assert read["classes"][0]["case_class"] == "component.0106"

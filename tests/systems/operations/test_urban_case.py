@@ -69,7 +69,8 @@ def test_from_filing_to_a_persons_confirmation(street: Street, case: str) -> Non
     assert street.do("wang", case, "confirm").status_code == 403
     refused = street.do("inspector", case, "confirm")
     assert (refused.status_code, refused.json()["field"]) == (422, "closing")
-    closed = street.do("inspector", case, "confirm", evidence={"closing": True}).json()
+    street.do("inspector", case, "confirm", evidence={"closing": True})
+    closed = street.case(case)
     assert (closed["state"], closed["outcome"], closed["stage"]) == ("closed", "confirmed", "结案")
     kinds = {photo["kind"] for photo in closed["photos"]}
     assert "after" in kinds
@@ -86,7 +87,8 @@ def test_the_clock_runs_in_working_hours_only_and_explains_itself(
     street.later(3 * HOUR + 600)  # 14:10
     assert clock(street, case) == 2, "paused"
     assert street.do("shift", case, "endorse-extension").status_code == 200
-    granted = street.do("leader", case, "grant-extension").json()
+    assert street.do("leader", case, "grant-extension").status_code == 200
+    granted = street.case(case)
     assert granted["limit_seconds"] == 8 * HOUR
     assert "paused 3 h 10 min: extension asked" in granted["clock_sentence"]["en"]
     assert "延期待批" in granted["clock_sentence"]["zh"]
@@ -195,7 +197,8 @@ def test_merge_and_its_undoing(street: Street, case: str) -> None:
     kept = street.case(case)
     assert (kept["reports"], len(kept["reports_list"]), kept["merged"]) == (2, 2, [other])
     assert street.operations.intake.index.case_of(kept["reports_list"][1]["id"]) == case
-    undone = street.do("intake", other, "unmerge", note="不是一件事").json()
+    assert street.do("intake", other, "unmerge", note="不是一件事").status_code == 200
+    undone = street.case(other)
     assert (undone["state"], undone["parent"], len(undone["reports_list"])) == ("filed", None, 1)
     assert street.case(case)["reports"] == 1
     assert street.do("intake", case, "unmerge", note="x").status_code == 409
@@ -210,7 +213,9 @@ def test_split_takes_reports_out_into_a_case_of_their_own(street: Street, case: 
     assert (whole.status_code, whole.json()["field"]) == (422, "reports"), "one must stay"
     alien = street.do("intake", case, "split", evidence={"reports": ["R0"]})
     assert alien.json()["field"] == "reports"
-    left = street.do("intake", case, "split", evidence={"reports": [joined["report"]]}).json()
+    taken = street.do("intake", case, "split", evidence={"reports": [joined["report"]]})
+    assert taken.status_code == 200
+    left = street.case(case)
     assert left["reports"] == len(left["reports_list"]) == 1
     moved = street.get(f"/api/reports/{joined['report']}")
     assert (moved["disposition"], moved["case"] != case) == ("split", True)

@@ -8,7 +8,6 @@ from typing import Any
 
 from tests.conftest import EAST, SQUARE, TEST_SYSTEM, WEST, gauge
 from tests.web.live import Live
-from xinji.loop.house import House
 from xinji.model.things import Thing
 from xinji.store.pole_schema import (
     pole_bays,
@@ -17,8 +16,9 @@ from xinji.store.pole_schema import (
     power_circuits,
     power_feeds,
 )
-from xinji.systems import discover
-from xinji.systems.terminals.poles.part import Poles
+from xinji.system.assembly import assemble
+from xinji.system.discovery import discover
+from xinji.systems.terminals.poles.service import Poles
 from xinji.systems.terminals.poles.stored import remove_feeds
 from xinji.systems.terminals.poles.types import own_types
 
@@ -60,14 +60,13 @@ class Avenue(Live):
 
     def __init__(self, path: Path) -> None:
         known = {system.name: system for system in discover(entry_points=False)}
-        house = House(path, (TEST_SYSTEM, known["terminals.poles"]))
+        self.systems = (TEST_SYSTEM, known["terminals.poles"])
+        house = assemble(path, self.systems)
         house.registry.put_areas([SQUARE, WEST, EAST])
         house.registry.put([house.registry.check(gauge(n)) for n in (1, 2, 3)])
         house.registry.put([house.registry.check(each) for each in things()])
-        part = house.parts["terminals.poles"]
-        assert isinstance(part, Poles)
-        self.part = part
-        part.turn()
+        self.poles = house.service(Poles)
+        self.poles.turn()
         super().__init__(path, house)
 
     def clear(self) -> None:
@@ -78,9 +77,9 @@ class Avenue(Live):
                 connection.execute(table.delete())
             remove_feeds(house.database, "")
         house.registry.put([house.registry.check(each) for each in things()])
-        self.part.types = own_types()
-        self.part.turn()
-        self.part.changed()
+        self.poles.types = own_types()
+        self.poles.turn()
+        self.poles.changed()
 
     def mount(
         self,

@@ -138,4 +138,4 @@ def test_a_lowered_limit_becomes_a_conflict(own_avenue: Avenue) -> None:
     (case,) = avenue.get("/api/cases?class=pole-conflict")["items"]
     assert case["thing"] == "p-1" or case["thing"]["id"] == "p-1"
     detail = avenue.get(f"/api/cases/{case['id']}")
-    assert detail["conflicts"][0]["limit"] == pytest.approx(15.0)
+    assert detail["details"]["poles"]["conflicts"][0]["limit"] == pytest.approx(15.0)

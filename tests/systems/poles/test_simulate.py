@@ -11,12 +11,12 @@ import pytest
 from xinji.district.conditions import conditions
 from xinji.district.geography import load_district
 from xinji.district.things import all_things, fleets
-from xinji.loop.house import House
 from xinji.methods.geodesy import metres_between
-from xinji.systems import discover
+from xinji.system.assembly import assemble
+from xinji.system.discovery import discover
 from xinji.systems.terminals.poles.checks import conflicts
 from xinji.systems.terminals.poles.layout import Layout, lay_out
-from xinji.systems.terminals.poles.part import Poles
+from xinji.systems.terminals.poles.service import Poles
 
 DISTRICT = load_district()
 SYSTEMS = [
@@ -45,15 +45,14 @@ def test_39_poles_carry_the_pole_stations() -> None:
 @pytest.mark.parametrize("seed", [1, 2, 7])
 def test_the_house_finds_exactly_what_was_planted(tmp_path: Path, seed: int) -> None:
     known = [system for system in SYSTEMS if system.name == "terminals.poles"]
-    house = House(tmp_path / "data", known)
+    house = assemble(tmp_path / "data", known)
     try:
         house.registry.put_areas(DISTRICT.areas)
         found = fleets(DISTRICT, known, seed)
         house.registry.put([house.registry.check(thing) for thing in all_things(found)])
-        part = house.parts["terminals.poles"]
-        assert isinstance(part, Poles)
-        part.turn()
-        ledger = part.ledger()
+        poles = house.service(Poles)
+        poles.turn()
+        ledger = poles.ledger()
         carried = {m.thing: m.pole for m in ledger.mounts if m.device == "station"}
         assert carried == layout(seed).stations
         wrong = conflicts(ledger)

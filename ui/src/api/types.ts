@@ -320,6 +320,8 @@ export interface CaseDetail extends Case {
   events: EventItem[]
   event_counts: { total: number; open: number }
   actions: CaseAction[]
+  /** What systems add to their own cases, by their package. */
+  details: Record<string, object>
 }
 
 export interface Indicator {

@@ -1,5 +1,6 @@
 /** Urban cases, as docs/urban-cases.md writes them. Times are RFC 3339 in UTC, places WGS-84 degrees. */
 
+import { get } from './request'
 import type { Case, CaseAction, CaseDetail, Severity, Source, Title } from './types'
 
 export type Channel = 'camera' | 'sensor' | 'patrol' | '12345' | '110' | 'open311' | 'resident'
@@ -185,8 +186,16 @@ export interface UrbanDetail extends CaseDetail {
   spot_check: { asked_at: string; answered_at: string | null; still_there: boolean | null } | null
 }
 
-export function isUrban(item: Case | null | undefined): item is UrbanDetail {
-  return item?.type === 'urban' && 'reports_list' in item
+/** A case with what city operation adds to it; null for a case of another type. */
+export function asUrban(item: CaseDetail | null | undefined): UrbanDetail | null {
+  const own = item?.details.operations
+  return item && own ? ({ ...item, ...own } as UrbanDetail) : null
+}
+
+/** A case as the phone shows it; what city operation adds is missing in a case of another type. */
+export async function readCase(id: string, signal?: AbortSignal, quiet = false): Promise<UrbanDetail> {
+  const item = await get<CaseDetail>(`/api/cases/${encodeURIComponent(id)}`, {}, signal, quiet)
+  return { ...item, ...item.details.operations } as UrbanDetail
 }
 
 /** A case as a person on the street needs it. */

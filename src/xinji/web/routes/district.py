@@ -31,15 +31,23 @@ def district(call: Call) -> dict[str, Any]:
                     "title": system.title,
                     "tasks": system.tasks,
                     "grade": system.grade,
-                    "kinds": [kind.name for kind in system.kinds],
+                    "kinds": system.kinds,
                 }
-                for system in house.systems
+                for system in house.declared.systems
                 if system.family == family.name
             ],
         }
         for family in call.plan.families
     ]
-    return call.site.district | {
+    locality = house.locality
+    return {
+        "name": locality.name,
+        "title": locality.title,
+        "code": locality.code,
+        "illustrative": locality.illustrative,
+        "time_zone": locality.time_zone,
+        "center": locality.center,
+        "bounds": locality.bounds,
         "simulated": simulated,
         "families": families,
         "kinds": [
@@ -89,7 +97,7 @@ def areas(call: Call) -> dict[str, Any]:
 @routes.get("/api/basemap", role=None)
 def basemap(call: Call) -> dict[str, Any]:
     """The district's illustrative geography as GeoJSON."""
-    return call.site.basemap
+    return call.house.locality.basemap
 
 
 @routes.get("/api/status", role=None)

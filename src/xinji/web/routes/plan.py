@@ -33,7 +33,7 @@ class BoardCache:
         kept = self._kept.get(key)
         if kept is None or now - kept[0] > FRESH_SECONDS:
             self._kept = {k: v for k, v in self._kept.items() if now - v[0] <= FRESH_SECONDS}
-            found = board(site.plan, site.house.systems, site.house.figures, day)
+            found = board(site.plan, site.house.declared.systems, site.house.figures, day)
             # the site is kept with its board: its number is nobody else's meanwhile
             kept = self._kept[key] = (now, site, found)
         return kept[2]

@@ -41,10 +41,10 @@ def _filtered(call: Call) -> sa.Select[Any]:
     if kinds:
         query = query.where(t.kind.in_(kinds))
     if name := call.text("system"):
-        system = next((each for each in call.house.systems if each.name == name), None)
+        system = next((each for each in call.house.declared.systems if each.name == name), None)
         if system is None:
             raise Problem(400, "Bad parameter", field="system", rule="a system of the district")
-        query = query.where(t.kind.in_([kind.name for kind in system.kinds]))
+        query = query.where(t.kind.in_(system.kinds))
     if area := call.text("area"):
         query = query.where(within(t.area, area))
     if state := call.text("state"):

@@ -206,40 +206,41 @@ def _full(call: Call, row: CaseRow) -> dict[str, Any]:
     steps = house.database.rows(STEPS_OF_CASE, case=row.id)
     found = house.database.rows(EVENTS_OF_CASE, case=row.id)
     [counted] = house.database.rows(EVENTS_COUNTED, case=row.id)
-    return (
-        case_items(house, [row])[0]
-        | {
-            "steps": [
-                {
-                    "number": step.number,
-                    "at": iso(step.at),
-                    "action": step.action,
-                    "action_title": actions.get(step.action, NO_TITLE),
-                    "from_state": step.from_state,
-                    "to_state": step.to_state,
-                    "to_title": kind.state(step.to_state).title,
-                    "actor": step.actor,
-                    "role": step.role,
-                    "note": step.note,
-                    "evidence": msgspec.json.decode(step.evidence),
-                    "hash": step.hash,
-                }
-                for step in steps
-            ],
-            "events": event_items(house, found),
-            "event_counts": {"total": counted.total, "open": counted.open},
-            "actions": [
-                {
-                    "name": action.name,
-                    "title": action.title,
-                    "requires": action.requires,
-                    "sets": action.sets,
-                }
-                for action in house.cases.available(row, call.person.roles)
-            ],
-        }
-        | {key: value for details in house.case_details for key, value in details(row).items()}
-    )
+    return case_items(house, [row])[0] | {
+        "steps": [
+            {
+                "number": step.number,
+                "at": iso(step.at),
+                "action": step.action,
+                "action_title": actions.get(step.action, NO_TITLE),
+                "from_state": step.from_state,
+                "to_state": step.to_state,
+                "to_title": kind.state(step.to_state).title,
+                "actor": step.actor,
+                "role": step.role,
+                "note": step.note,
+                "evidence": msgspec.json.decode(step.evidence),
+                "hash": step.hash,
+            }
+            for step in steps
+        ],
+        "events": event_items(house, found),
+        "event_counts": {"total": counted.total, "open": counted.open},
+        "actions": [
+            {
+                "name": action.name,
+                "title": action.title,
+                "requires": action.requires,
+                "sets": action.sets,
+            }
+            for action in house.cases.available(row, call.person.roles)
+        ],
+        "details": {
+            package: details
+            for package, service in house.services.items()
+            if (details := service.case_details(row))
+        },
+    }
 
 
 class ActionBody(msgspec.Struct):

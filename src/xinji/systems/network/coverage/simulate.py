@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from xinji.systems.network.coverage.kinds import OPERATORS
-from xinji.systems.randomness import key_of, normal, smooth
-from xinji.systems.simulation import (
+from xinji.system.randomness import key_of, normal, smooth
+from xinji.system.simulation import (
     Conditions,
     Fleet,
     Floats,
@@ -16,6 +15,7 @@ from xinji.systems.simulation import (
     near_roads,
     service_dates,
 )
+from xinji.systems.network.coverage.kinds import OPERATORS
 
 SYSTEM = "network.coverage"
 MACRO_STATIONS = 913

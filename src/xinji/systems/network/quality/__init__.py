@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from xinji.model.system import System
 from xinji.model.title import Title
+from xinji.system.declaration import System
 from xinji.systems.network.quality.indicators import INDICATORS
 from xinji.systems.network.quality.kinds import KINDS
 from xinji.systems.network.quality.rules import CASE_CLASSES, RULES
@@ -12,7 +12,6 @@ from xinji.systems.network.quality.simulate import simulate
 SYSTEM = System(
     name="network.quality",
     title=Title("网络质量", "Network quality"),
-    family="network",
     tasks=(1,),
     kinds=KINDS,
     rules=RULES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xinji.model.indicators import Indicator
 from xinji.model.title import Title
-from xinji.systems.counting import mean_observed, rows_observed
+from xinji.system.counting import mean_observed, rows_observed
 
 SYSTEM = "network.quality"
 OWNER = "区科委"

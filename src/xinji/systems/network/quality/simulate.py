@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from xinji.systems.randomness import key_of, normal, smooth
-from xinji.systems.simulation import (
+from xinji.system.randomness import key_of, normal, smooth
+from xinji.system.simulation import (
     Conditions,
     Fleet,
     Floats,

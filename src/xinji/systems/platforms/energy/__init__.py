@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from xinji.model.system import System
 from xinji.model.title import Title
+from xinji.system.declaration import System
 from xinji.systems.platforms.energy.indicators import INDICATORS
 from xinji.systems.platforms.energy.kinds import KINDS
 from xinji.systems.platforms.energy.rules import CASE_CLASSES, RULES
@@ -12,7 +12,6 @@ from xinji.systems.platforms.energy.simulate import simulate
 SYSTEM = System(
     name="platforms.energy",
     title=Title("建筑能耗监测", "Building energy"),
-    family="platforms",
     tasks=(14,),
     kinds=KINDS,
     rules=RULES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xinji.model.indicators import Indicator
 from xinji.model.title import Title
-from xinji.systems.counting import IN_SERVICE, count_in_service, rows_in_service
+from xinji.system.counting import IN_SERVICE, count_in_service, rows_in_service
 
 SYSTEM = "platforms.energy"
 OWNER = "区发改委"

@@ -28,6 +28,7 @@ from xinji.systems.platforms.operations.evaluation_definitions import (
     grade,
     score,
 )
+from xinji.systems.platforms.operations.service import Operations
 
 BY = ("post", "person", "department", "area", "class", "channel")
 AREA_DIGITS = {"district": 6, "street": 9, "committee": 12, "grid": 32}
@@ -307,10 +308,9 @@ def _title(house: House, by: str, key: str) -> Title:
     if by == "class" and key in house.cases.classes:
         return house.cases.classes[key].title
     if by == "department":
-        departments = house.parts["platforms.operations"].classes.departments
+        departments = house.service(Operations).classes.departments
         if key in departments:
-            title: Title = departments[key].title
-            return title
+            return departments[key].title
     return CHANNEL_TITLES.get(key, Title(key, key)) if by == "channel" else Title(key, key)
 
 

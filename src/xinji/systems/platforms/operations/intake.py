@@ -82,10 +82,9 @@ class Intake:
         self.index = index_of(house.database)
         self.read: Read | None = None
         self._count = 0
-        self._load()
-        house.database.rollbacks.append(self._load)
+        self.load()
 
-    def _load(self) -> None:
+    def load(self) -> None:
         """Rebuild the index from open and recent cases, oldest first."""
         self.index = index_of(self._house.database, self.index.parameters)
         self._recount()

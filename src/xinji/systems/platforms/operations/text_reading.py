@@ -43,17 +43,11 @@ class Reader:
 
     def __init__(self, house: House, table: ClassTable) -> None:
         self._house, self._table = house, table
-        self._basemap: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._model: TextModel | None = None
         self._fitted: Classes = ()
         self._gazetteer: Gazetteer | None = None
         self._known: tuple[int, int] = (-1, -1)
-
-    def know(self, basemap: dict[str, Any]) -> None:
-        """Take roads and metro stations of a base map (GeoJSON) into the gazetteer."""
-        self._basemap = basemap
-        self._gazetteer = None
 
     def warm(self) -> None:
         """Fit and gather now, so that the first text need not wait."""
@@ -151,7 +145,7 @@ class Reader:
             for name in names:
                 if len(name) >= 2:
                     found.areas[name] = place
-        found.add_basemap(self._basemap)
+        found.add_basemap(self._house.locality.basemap)
         found.add_things(
             (thing.name, thing.longitude, thing.latitude) for thing in registry.things.values()
         )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from xinji.model.system import System
 from xinji.model.title import Title
+from xinji.system.declaration import System
 from xinji.systems.terminals.charging.indicators import INDICATORS
 from xinji.systems.terminals.charging.kinds import KINDS
 from xinji.systems.terminals.charging.rules import CASE_CLASSES, RULES
@@ -12,7 +12,6 @@ from xinji.systems.terminals.charging.simulate import simulate
 SYSTEM = System(
     name="terminals.charging",
     title=Title("新能源充电", "Charging"),
-    family="terminals",
     tasks=(19,),
     kinds=KINDS,
     rules=RULES,

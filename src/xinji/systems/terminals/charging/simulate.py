@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from xinji.model.things import Thing
-from xinji.systems.randomness import key_of, uniform
-from xinji.systems.simulation import (
+from xinji.system.randomness import key_of, uniform
+from xinji.system.simulation import (
     Conditions,
     Fleet,
     Floats,

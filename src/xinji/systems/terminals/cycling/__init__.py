@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from xinji.model.system import System
 from xinji.model.title import Title
+from xinji.system.declaration import System
 from xinji.systems.terminals.cycling.indicators import INDICATORS
 from xinji.systems.terminals.cycling.kinds import KINDS
 from xinji.systems.terminals.cycling.rules import CASE_CLASSES, RULES
@@ -12,7 +12,6 @@ from xinji.systems.terminals.cycling.simulate import simulate
 SYSTEM = System(
     name="terminals.cycling",
     title=Title("共享单车监管", "Shared cycling"),
-    family="terminals",
     tasks=(20,),
     kinds=KINDS,
     rules=RULES,

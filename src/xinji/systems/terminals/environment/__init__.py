@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from xinji.model.system import System
 from xinji.model.title import Title
+from xinji.system.declaration import System
 from xinji.systems.terminals.environment.indicators import INDICATORS
 from xinji.systems.terminals.environment.kinds import KINDS
 from xinji.systems.terminals.environment.rules import CASE_CLASSES, RULES
@@ -12,7 +12,6 @@ from xinji.systems.terminals.environment.simulate import simulate
 SYSTEM = System(
     name="terminals.environment",
     title=Title("环境感知", "Environment"),
-    family="terminals",
     tasks=(17, 18),
     kinds=KINDS,
     rules=RULES,

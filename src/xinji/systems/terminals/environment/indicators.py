@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xinji.model.indicators import Indicator
 from xinji.model.title import Title
-from xinji.systems.counting import (
+from xinji.system.counting import (
     count_in_service,
     mean_observed,
     rows_in_service,

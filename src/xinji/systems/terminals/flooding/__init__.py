@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from xinji.model.system import System
 from xinji.model.title import Title
+from xinji.system.declaration import System
 from xinji.systems.terminals.flooding.indicators import INDICATORS
 from xinji.systems.terminals.flooding.kinds import KINDS
 from xinji.systems.terminals.flooding.rules import CASE_CLASSES, RULES
@@ -12,7 +12,6 @@ from xinji.systems.terminals.flooding.simulate import simulate
 SYSTEM = System(
     name="terminals.flooding",
     title=Title("道路积水", "Road flooding"),
-    family="terminals",
     tasks=(20,),
     kinds=KINDS,
     rules=RULES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xinji.model.indicators import Indicator
 from xinji.model.title import Title
-from xinji.systems.counting import count_in_service, rows_in_service
+from xinji.system.counting import count_in_service, rows_in_service
 
 SYSTEM = "terminals.flooding"
 OWNER = "区建管委"

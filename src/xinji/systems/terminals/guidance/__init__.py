@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from xinji.model.system import System
 from xinji.model.title import Title
+from xinji.system.declaration import System
 from xinji.systems.terminals.guidance.indicators import INDICATORS
 from xinji.systems.terminals.guidance.kinds import KINDS
 from xinji.systems.terminals.guidance.rules import CASE_CLASSES, RULES
@@ -12,7 +12,6 @@ from xinji.systems.terminals.guidance.simulate import simulate
 SYSTEM = System(
     name="terminals.guidance",
     title=Title("停车诱导", "Parking guidance"),
-    family="terminals",
     tasks=(20,),
     kinds=KINDS,
     rules=RULES,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from xinji.model.system import System
 from xinji.model.title import Title
+from xinji.system.declaration import System
 from xinji.systems.terminals.parking.indicators import INDICATORS
 from xinji.systems.terminals.parking.kinds import KINDS
 from xinji.systems.terminals.parking.rules import CASE_CLASSES, RULES
@@ -12,7 +12,6 @@ from xinji.systems.terminals.parking.simulate import simulate
 SYSTEM = System(
     name="terminals.parking",
     title=Title("智慧停车", "Parking"),
-    family="terminals",
     tasks=(20,),
     kinds=KINDS,
     rules=RULES,

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from xinji.model.system import System
 from xinji.model.title import Title
+from xinji.system.declaration import System
 from xinji.systems.terminals.poles.api import ENDPOINTS
 from xinji.systems.terminals.poles.indicators import INDICATORS
 from xinji.systems.terminals.poles.kinds import KINDS
-from xinji.systems.terminals.poles.part import Poles
 from xinji.systems.terminals.poles.rules import CASE_CLASSES, RULES
+from xinji.systems.terminals.poles.service import Poles
 from xinji.systems.terminals.poles.simulate import simulate
 
 SYSTEM = System(
     name="terminals.poles",
     title=Title("综合杆", "Shared poles"),
-    family="terminals",
     tasks=(18,),
     kinds=KINDS,
     rules=RULES,
     case_classes=CASE_CLASSES,
     indicators=INDICATORS,
     routes=ENDPOINTS,
-    part=Poles,
+    service=Poles,
     simulate=simulate,
 )

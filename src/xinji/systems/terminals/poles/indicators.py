@@ -1,14 +1,14 @@
 """The figures of shared poles.
 
 Mounts are not in the tables that figures read; what is counted of them is observed by the part
-(`part.py`) and so keeps its history.
+(`service.py`) and so keeps its history.
 """
 
 from __future__ import annotations
 
 from xinji.model.indicators import Indicator
 from xinji.model.title import Title
-from xinji.systems.counting import IN_SERVICE, count_in_service, rows_in_service
+from xinji.system.counting import IN_SERVICE, count_in_service, rows_in_service
 
 SYSTEM = "terminals.poles"
 OWNER = "区市政管理中心"

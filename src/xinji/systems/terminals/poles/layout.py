@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from xinji.model.things import Thing
-from xinji.systems.simulation import Floats, Ground, make_things, service_dates
+from xinji.system.simulation import Floats, Ground, make_things, service_dates
 from xinji.systems.terminals.poles.kinds import BOX, POLE, POWER_BOX
 
 POLES = 400

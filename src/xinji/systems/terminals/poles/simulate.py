@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from xinji.systems.randomness import key_of, normal, smooth, uniform
-from xinji.systems.simulation import Conditions, Fleet, Floats, Ground, Stream
+from xinji.system.randomness import key_of, normal, smooth, uniform
+from xinji.system.simulation import Conditions, Fleet, Floats, Ground, Stream
 from xinji.systems.terminals.poles.layout import lay_out
 
 SYSTEM = "terminals.poles"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from xinji.model.system import System
 from xinji.model.title import Title
+from xinji.system.declaration import System
 from xinji.systems.terminals.warehouses.indicators import INDICATORS
 from xinji.systems.terminals.warehouses.kinds import KINDS
 from xinji.systems.terminals.warehouses.rules import CASE_CLASSES, RULES
@@ -12,7 +12,6 @@ from xinji.systems.terminals.warehouses.simulate import simulate
 SYSTEM = System(
     name="terminals.warehouses",
     title=Title("生鲜前置仓", "Fresh-food warehouses"),
-    family="terminals",
     tasks=(22,),
     kinds=KINDS,
     rules=RULES,

@@ -67,7 +67,7 @@ def options_of(call: Call) -> dict[str, Any]:
 
 def roads_packed(call: Call) -> bytes:
     """The centre-lines of the base map, as the readers take them."""
-    return shapes_packed(shapely.LineString(road) for road in roads_of(call.site.basemap))
+    return shapes_packed(shapely.LineString(road) for road in roads_of(call.house.locality.basemap))
 
 
 def answer_of(report: ImportReport, *, dry_run: bool, **stored: int) -> dict[str, Any]:

@@ -18,10 +18,10 @@ from xinji.loop.jobs import Job
 from xinji.methods.radio.height_uncertainty import MOST_SAMPLES
 from xinji.systems.network.coverage import scenarios
 from xinji.systems.network.coverage.changes import AddStation
-from xinji.systems.network.coverage.part import SYSTEM, Coverage, Maps
 from xinji.systems.network.coverage.prediction import Prediction
 from xinji.systems.network.coverage.scenarios import OperatorEdit, Scenario
 from xinji.systems.network.coverage.scene import CELLS_M, Scene, roads_of
+from xinji.systems.network.coverage.service import Coverage, Maps
 
 routes = Routes()
 
@@ -39,9 +39,8 @@ LAYERS = {
 
 
 def coverage(call: Call) -> Coverage:
-    """The running part."""
-    part: Coverage = call.house.parts[SYSTEM]
-    return part
+    """The service of this system."""
+    return call.house.service(Coverage)
 
 
 def computed(call: Call) -> Maps:
@@ -224,7 +223,7 @@ def compute(call: Call) -> dict[str, Any]:
     if not CELLS_M[0] <= given.cell_m <= CELLS_M[1]:
         rule = f"from {CELLS_M[0]:g} to {CELLS_M[1]:g} m"
         raise Problem(422, "Bad body", field="cell_m", rule=rule)
-    part, roads = coverage(call), roads_of(call.site.basemap)
+    part, roads = coverage(call), roads_of(call.house.locality.basemap)
     return begin(
         call,
         "coverage.compute",

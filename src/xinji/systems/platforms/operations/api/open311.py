@@ -57,7 +57,7 @@ def _standard(handler: Callable[[Call], Answer]) -> Callable[[Call], Response]:
                 form = "json"
                 raise Open311Error(404, "the formats are json and xml")
             wanted = call.request.query_params.get("jurisdiction_id", "")
-            if wanted and wanted != call.site.district["code"]:
+            if wanted and wanted != call.house.locality.code:
                 raise Open311Error(404, "jurisdiction_id: not the one of this server")
             root, content, status = handler(call)
         except Open311Error as error:
@@ -133,7 +133,7 @@ def request_post(call: Call) -> Answer:
     """Open311: report a problem; answered when it is stored."""
     posted = open311.parse_form(call.body, call.request.headers.get("content-type", ""))
     wanted = posted.fields.get("jurisdiction_id", "")
-    if wanted and wanted != call.site.district["code"]:
+    if wanted and wanted != call.house.locality.code:
         raise Open311Error(404, "jurisdiction_id: not the one of this server")
     person = _person(call, posted.fields.get("api_key", call.text("api_key")), Role.OPERATOR)
     given = _report_of(call, posted, trusted=person is not None)

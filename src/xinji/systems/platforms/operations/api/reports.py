@@ -22,7 +22,7 @@ from xinji.systems.platforms.operations.duplicates import Sighting
 from xinji.systems.platforms.operations.intake import plain_code
 from xinji.systems.platforms.operations.items import report_items
 from xinji.systems.platforms.operations.new_report import CHANNELS, NewReport, ReportError
-from xinji.systems.platforms.operations.part import Operations
+from xinji.systems.platforms.operations.service import Operations
 
 routes = Routes()
 
@@ -31,10 +31,8 @@ MOST_PHOTOS = 20
 
 
 def operations(call: Call) -> Operations:
-    """The running part of this system."""
-    part = call.house.parts["platforms.operations"]
-    assert isinstance(part, Operations)
-    return part
+    """The service of this system."""
+    return call.house.service(Operations)
 
 
 def need_post(call: Call, *posts: str) -> None:

@@ -13,14 +13,12 @@ from xinji.loop.house import House
 from xinji.model.observations import Source
 from xinji.systems.terminals.poles.checks import Check, failed
 from xinji.systems.terminals.poles.ledger import Feed, Ledger, Mount, Pole
-from xinji.systems.terminals.poles.part import SYSTEM, Poles
+from xinji.systems.terminals.poles.service import Poles
 
 
 def poles(call: Call) -> Poles:
-    """The running part."""
-    part = call.house.parts[SYSTEM]
-    assert isinstance(part, Poles)
-    return part
+    """The service of this system."""
+    return call.house.service(Poles)
 
 
 def pole_of(call: Call, ledger: Ledger, name: str) -> Pole:

@@ -10,10 +10,10 @@ import pytest
 from xinji.loop.indicators import check as check_indicator
 from xinji.loop.indicators import lineage
 from xinji.model.rules import Rule, Silence
-from xinji.model.system import System
 from xinji.model.title import Title
 from xinji.store.duck_sql import HOUSE
-from xinji.systems import DeclarationError, check, discover
+from xinji.system.declaration import System
+from xinji.system.discovery import DeclarationError, check, discover
 
 SYSTEMS = discover()
 INDICATORS = [i for s in SYSTEMS for i in s.indicators]
@@ -121,7 +121,7 @@ def _rule(**changes):
     ("changes", "words"),
     [
         ({"name": "terminals.cycling"}, "system terminals.cycling is declared 2 times"),
-        ({"family": "roads"}, "unknown family roads"),
+        ({"name": "roads.parking"}, "a name is family.package, of the families network"),
         ({"tasks": (24,)}, "task 24"),
         ({"tasks": ()}, "answers no task"),
         ({"indicators": ()}, "asks for an indicator"),
@@ -147,7 +147,6 @@ def test_an_outside_package_adds_a_system(monkeypatch):
             return System(
                 name="terminals.noise",
                 title=Title("噪声", "Noise"),
-                family="terminals",
                 tasks=(18,),
                 indicators=tuple(
                     msgspec.structs.replace(i, id=f"{i.id}.noise", system="terminals.noise")

@@ -29,7 +29,7 @@ def registered(avenue: Avenue, number: int, **attributes: Any) -> str:
     old = things()[number]
     new = msgspec.structs.replace(old, attributes=old.attributes | attributes)
     avenue.house.registry.put([avenue.house.registry.check(new)])
-    avenue.part.turn()
+    avenue.poles.turn()
     return old.id
 
 
@@ -67,7 +67,7 @@ def test_an_inventory_is_taken_over_once_and_dated_back(own_avenue: Avenue) -> N
     )  # fmt: skip
     then = dt.datetime(2020, 10, 1, tzinfo=dt.UTC)
     assert value(own_avenue, "with_station", then) == 1
-    own_avenue.part.turn()
+    own_avenue.poles.turn()
     # more in it: what is new is added, what was there stays
     registered(own_avenue, 2, inventory=json.dumps({"mounts": [device, CAMERA]}))
     assert own_avenue.get("/api/poles/mounts")["total"] == 2
@@ -103,14 +103,14 @@ def test_a_conflict_is_an_event_and_a_case_until_it_is_gone(own_avenue: Avenue) 
     assert event["rule"] == "terminals.poles.conflict_pole"
     (case,) = cases(own_avenue, "class=pole-conflict")
     detail = own_avenue.get(f"/api/cases/{case['id']}")
-    assert [check["name"] for check in detail["conflicts"]] == ["slot-weight"]
+    assert [check["name"] for check in detail["details"]["poles"]["conflicts"]] == ["slot-weight"]
     assert value(own_avenue, "conflicts_open") == 1
     assert own_avenue.get(f"/api/poles/{pole}")["state"] == "alarm"
     (mount,) = own_avenue.get("/api/poles/mounts")["items"]
     own_avenue.request("DELETE", f"/api/poles/mounts/{mount['id']}", "operator")
     assert value(own_avenue, "conflicts_open") == 0
     assert own_avenue.get("/api/events")["items"][0]["ended_at"]
-    assert own_avenue.get(f"/api/cases/{case['id']}")["conflicts"] == []
+    assert own_avenue.get(f"/api/cases/{case['id']}")["details"]["poles"]["conflicts"] == []
 
 
 def test_a_measured_overload_is_an_event(own_avenue: Avenue) -> None:
@@ -126,8 +126,8 @@ def test_a_measured_overload_is_an_event(own_avenue: Avenue) -> None:
 
 
 def test_what_was_told_is_not_told_again(avenue: Avenue) -> None:
-    assert avenue.part.observe() == 0
+    assert avenue.poles.observe() == 0
     avenue.mounted("p-1", STATION)
     before = avenue.house.ingest.counters.stored
-    avenue.part.turn()
+    avenue.poles.turn()
     assert avenue.house.ingest.counters.stored == before

@@ -1,4 +1,4 @@
-"""The running part of shared poles: the ledger in memory, its figures and conflicts observed.
+"""The service of shared poles: the ledger in memory, its figures and conflicts observed.
 
 What is wrong with the ledger is observed as `conflicts` of the pole or box; a Threshold rule of the
 house makes the event, and the case closes when the count is 0 again.
@@ -17,6 +17,7 @@ import msgspec
 
 from xinji.loop.case_row import CaseRow
 from xinji.loop.house import House
+from xinji.loop.service import Periodic, Service
 from xinji.model.observations import Source
 from xinji.store.observations import StoreError
 from xinji.store.settings import read_setting, write_setting
@@ -40,7 +41,7 @@ CONFLICT_CLASS = "pole-conflict"
 Row = tuple[str, str, int, float]
 
 
-class Poles:
+class Poles(Service):
     """The poles of a house."""
 
     def __init__(self, house: House) -> None:
@@ -54,8 +55,10 @@ class Poles:
         self._observed: Ledger | None = None
         self._told: dict[tuple[str, str], float] = {}
         self.types = self._stored_types()
-        house.case_details.append(self.details)
-        house.every(TURN_SECONDS, self._turn, 3.0, shortest=2.0)
+
+    def periodic(self) -> Iterable[Periodic]:
+        """Observing what has changed."""
+        return (Periodic(run=self._turn, seconds=TURN_SECONDS, first=3.0, shortest=2.0),)
 
     # -- what is there --------------------------------------------------------------------------
 
@@ -175,7 +178,7 @@ class Poles:
 
     # -- cases ----------------------------------------------------------------------------------
 
-    def details(self, row: CaseRow) -> dict[str, Any]:
+    def case_details(self, row: CaseRow) -> dict[str, Any]:
         """What a case of a conflict shows: the checks that fail now."""
         if row.case_class != CONFLICT_CLASS:
             return {}

@@ -1,4 +1,4 @@
-"""What of the sensing network runs in a house: the measured rates, and the blurring of photos."""
+"""The service of the sensing network: the measured rates, and the blurring of photos."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from xinji.loop.service import Service
 from xinji.store.settings import read_setting, write_setting
 from xinji.store.weights import WeightsError
 
 if TYPE_CHECKING:  # the hub is a process of its own, and no house
     from xinji.loop.house import House
+    from xinji.store.photos import Screen
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ MOST_LOOKS = 240.0
 Picture = npt.NDArray[np.uint8]
 
 
-class Sensing:
+class Sensing(Service):
     """Leaves the rates in the house, and blurs faces and plates when the models are installed."""
 
     def __init__(self, house: House) -> None:
@@ -39,6 +41,9 @@ class Sensing:
             write_setting(house.database, SETTING, rates)
         self._lock = threading.Lock()
         self._blur: Callable[[Picture], Picture] | None = None
+
+    def photo_screen(self) -> Screen | None:
+        """`screen`, when the models are installed."""
         try:
             # The extra `vision`: without it photos are stored unscreened, and say so.
             from xinji.systems.terminals.sensing import detector
@@ -46,8 +51,8 @@ class Sensing:
             detector.installed()
         except (ImportError, WeightsError) as error:
             log.warning("photos are not screened for faces and plates: %s", error)
-            return
-        house.photos.screen = self.screen
+            return None
+        return self.screen
 
     def screen(self, picture: Picture) -> Picture:
         """A picture (RGB) with faces, heads and plate bands blurred."""

@@ -1,9 +1,10 @@
-"""The running part of 一网统管: its tables, its door, its re-checks, its dispatch, put together."""
+"""The service of 一网统管: its tables, its door, its re-checks, its dispatch, put together."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from xinji.access.scope import contains
 from xinji.api.call import Problem, iso
 from xinji.loop.case_row import CaseError, CaseRow, Change
 from xinji.loop.house import House
+from xinji.loop.service import CaseHooks, Periodic, Service
 from xinji.model.cases import Action
 from xinji.model.title import Title
 from xinji.store.schema import case_steps, cases
@@ -27,6 +29,7 @@ from xinji.systems.platforms.operations.intake import Intake
 from xinji.systems.platforms.operations.items import report_items
 from xinji.systems.platforms.operations.rechecks import Rechecks
 from xinji.systems.platforms.operations.text_reading import Reader
+from xinji.wire.kept_running import watched
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +45,7 @@ _STEPS_OF = sa.select(case_steps).where(case_steps.c.case_id == _CASE).order_by(
 _MERGED_INTO = sa.select(cases.c.id).where(cases.c.parent == _CASE)
 
 
-class Operations:
+class Operations(Service):
     """What of 一网统管 runs in a house.
 
     Attributes:
@@ -58,13 +61,31 @@ class Operations:
         self.intake.read = self.reader.read
         self.rechecks = Rechecks(house, self.classes)
         self.dispatching = Dispatching(house, self.classes)
-        house.writer.doors[URBAN] = self.intake.from_event
-        house.cases.after[URBAN] = self.after
-        house.cases.prepare[URBAN] = self.prepare
-        house.case_details.append(self.details)
-        house.every(RECHECK_SECONDS, self._recheck, 2.0, shortest=0.5)
-        house.every(DISPATCH_SECONDS, self._dispatch, 3.0, shortest=0.5)
-        house.every(PLAN_SECONDS, self._plan, 10.0, shortest=10.0)
+
+    async def start(self) -> None:
+        """Fit the reading of texts meanwhile, so that the first report need not wait."""
+        loop = asyncio.get_running_loop()
+        loop.run_in_executor(None, self.reader.warm).add_done_callback(watched("texts.warm"))
+
+    def periodic(self) -> Iterable[Periodic]:
+        """Re-checks, dispatch, and the plans of the routes."""
+        return (
+            Periodic(run=self._recheck, seconds=RECHECK_SECONDS, first=2.0, shortest=0.5),
+            Periodic(run=self._dispatch, seconds=DISPATCH_SECONDS, first=3.0, shortest=0.5),
+            Periodic(run=self._plan, seconds=PLAN_SECONDS, first=10.0, shortest=10.0),
+        )
+
+    def case_hooks(self) -> Mapping[str, CaseHooks]:
+        """An event comes in through the intake; every step is completed and followed."""
+        return {
+            URBAN: CaseHooks(
+                from_event=self.intake.from_event, prepare=self.prepare, after=self.after
+            )
+        }
+
+    def rolled_back(self) -> None:
+        """The index of what may be the same is read again."""
+        self.intake.load()
 
     def declare(self) -> None:
         """Tell the case engine the classes as they are now."""
@@ -355,7 +376,7 @@ class Operations:
 
     # -- the page of a case ----------------------------------------------------------------------
 
-    def details(self, row: CaseRow) -> dict[str, Any]:
+    def case_details(self, row: CaseRow) -> dict[str, Any]:
         """What an urban case shows besides what every case has."""
         if row.type != URBAN:
             return {}

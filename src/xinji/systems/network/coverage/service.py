@@ -1,10 +1,10 @@
-"""The running part of 5G coverage: the maps in memory, their figures in the store."""
+"""The service of 5G coverage: the maps in memory, their figures in the store."""
 
 from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from xinji.loop.house import House
 from xinji.loop.jobs import Job
+from xinji.loop.service import Periodic, Service
 from xinji.model.observations import Source
 from xinji.model.things import Thing
 from xinji.store.network_schema import buildings as buildings_table
@@ -75,7 +76,7 @@ class Maps:
         return Trials(self.predictions)
 
 
-class Coverage:
+class Coverage(Service):
     """The maps of a house; computed when asked for, kept until the next time."""
 
     def __init__(self, house: House) -> None:
@@ -85,7 +86,10 @@ class Coverage:
         self._jobs: list[Job] = []
         self._digest: tuple[tuple[int, int | None], str] = ((-1, None), "")
         self._resumed = False
-        house.every(RESUME_SECONDS, self.resume, RESUME_SECONDS)
+
+    def periodic(self) -> Iterable[Periodic]:
+        """Taking up again what a restart ended; by real time."""
+        return (Periodic(run=self.resume, seconds=RESUME_SECONDS, first=RESUME_SECONDS),)
 
     async def resume(self) -> None:
         """After a restart, once, compute again what was computed before: maps live in memory."""

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from xinji.loop.device_fault import DEVICE_DATA, DEVICE_FAULT, DEVICE_SILENT
 from xinji.model.rules import Rule, Silence, Threshold
-from xinji.model.system import Grade, System
 from xinji.model.things import Kind
+from xinji.system.declaration import Grade, System
 
 FAMILIES = ("network", "facilities", "platforms", "terminals")
 """The plan's four families, in the plan's order."""
@@ -61,6 +61,8 @@ def discover(*, entry_points: bool = True) -> tuple[System, ...]:
 def check(systems: Sequence[System]) -> list[str]:
     """What is wrong with the declarations, one sentence each; empty when they fit together."""
     faults = list(_repeated("system", (s.name for s in systems)))
+    # its tables, its commands and its part of a case bear the package's name
+    faults += _repeated("package", {s.name: s.package for s in systems}.values())
     faults += _repeated("kind", (k.name for s in systems for k in s.kinds))
     faults += _repeated("rule", (r.id for s in systems for r in s.rules))
     faults += _repeated("indicator", (i.id for s in systems for i in s.indicators))
@@ -108,10 +110,8 @@ def _repeated(what: str, names: Iterable[str]) -> Iterator[str]:
 
 
 def _system_faults(system: System, types: frozenset[str] | set[str]) -> Iterator[str]:
-    if system.family not in FAMILIES:
-        yield f"{system.name}: unknown family {system.family}"
-    elif not system.name.startswith(f"{system.family}."):
-        yield f"{system.name}: name does not begin with its family {system.family}"
+    if system.family not in FAMILIES or system.name.count(".") != 1:
+        yield f"{system.name}: a name is family.package, of the families {', '.join(FAMILIES)}"
     if not system.tasks:
         yield f"{system.name}: answers no task"
     for task in system.tasks:

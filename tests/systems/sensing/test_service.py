@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xinji.systems.terminals.sensing.part import LOOKS_AN_INCIDENT, MOST_LOOKS, counts
+from xinji.systems.terminals.sensing.service import LOOKS_AN_INCIDENT, MOST_LOOKS, counts
 
 
 def test_measured_rates_become_counts_by_incident() -> None:
