@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.process import Served
-from xinji.cli import main
+from xinji.cli import COMMANDS, main
 from xinji.cli.plan import _print_card
 
 THINGS = """id,kind,name,longitude,latitude,site
@@ -333,3 +333,19 @@ def test_many_threads_of_a_command_share_two_heaps() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=150, check=True
     )
     assert 1 <= done.stdout.count("<heap nr=") <= 2
+
+
+def test_the_list_of_commands_loads_no_command() -> None:
+    code = (
+        "import sys\n"
+        "from xinji.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit as end:\n    assert end.code == 0\n"
+        "print(sorted(m for m in sys.modules if m.split('.')[0] in "
+        "('numpy', 'sqlalchemy', 'duckdb', 'starlette', 'scipy', 'asyncio')), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+    listed = re.findall(r"^    (\w+) ", done.stdout, re.MULTILINE)
+    assert set(listed) == set(COMMANDS)
+    told = re.sub(r"\s+", " ", done.stdout)
+    assert "plan the board, or the lineage of one figure, in the terminal" in told

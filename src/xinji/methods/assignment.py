@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
+import scipy  # its parts are loaded where they are first used: some take 0.3 CPU-seconds
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -42,7 +42,7 @@ def assign(cost: Floats, allowed: Booleans | None = None) -> tuple[Integers, Int
     lowest, highest = float(cost[free].min()), float(cost[free].max())
     # one forbidden pair costs more than any difference that all the others can make
     wall = (highest - lowest + 1.0) * (min(cost.shape) + 1)
-    rows, columns = linear_sum_assignment(np.where(free, cost - lowest, wall))
+    rows, columns = scipy.optimize.linear_sum_assignment(np.where(free, cost - lowest, wall))
     kept = free[rows, columns]
     return rows[kept].astype(np.int64), columns[kept].astype(np.int64)
 

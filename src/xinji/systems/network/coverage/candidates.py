@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
+import scipy  # its parts are loaded where they are first used: some take 0.3 CPU-seconds
 
 from xinji.systems.network.coverage.parameters import Parameters
 from xinji.systems.network.coverage.scene import Scene
@@ -115,7 +115,7 @@ def equipped_buildings(
     """(B) buildings that hold a place, or whose middle lies within 30 m of it."""
     at = np.array(places, np.float64).reshape(-1, 2)
     x, y = scene.plane.metres(at[:, 0], at[:, 1])
-    tree = cKDTree(np.column_stack([scene.footprints.x, scene.footprints.y]))
+    tree = scipy.spatial.cKDTree(np.column_stack([scene.footprints.x, scene.footprints.y]))
     away, nearest = tree.query(np.column_stack([x, y]))
     found = np.zeros(len(scene.outlines), np.bool_)
     found[nearest[away <= np.maximum(30.0, scene.footprints.reach[nearest])]] = True

@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
-from scipy.special import expit, logsumexp
+import scipy  # its parts are loaded where they are first used: some take 0.3 CPU-seconds
 
 from xinji.systems.platforms.operations.text_templates import NOTHING, families, texts_of
 
@@ -47,7 +46,7 @@ class TextModel:
         """Shape (texts, classes); rows sum to 1: of each class, if the text is of one of them."""
         table = self.vectorizer.transform(texts)
         scores = (table @ self.weights.T + self.bias) / self.temperature
-        chances: Floats = np.exp(scores - logsumexp(scores, axis=1, keepdims=True))
+        chances: Floats = np.exp(scores - scipy.special.logsumexp(scores, axis=1, keepdims=True))
         return (1 - DOUBT) * chances + DOUBT / len(self.codes)
 
     def fits(self, texts: Sequence[str]) -> Floats:
@@ -56,7 +55,7 @@ class TextModel:
         best = (table @ self.weights.T + self.bias).max(axis=1)
         weights, bias = self.none
         nothing = np.maximum(table @ weights + bias, NO_CLASS)
-        return np.asarray(expit((best - nothing) / self.temperature), np.float64)
+        return np.asarray(scipy.special.expit((best - nothing) / self.temperature), np.float64)
 
 
 def fit(
@@ -139,6 +138,8 @@ def _temperature(table: Any, y: Any, half: Any, weight: Floats, classes: int) ->
     def loss(log_temperature: float) -> float:
         cool = given / np.exp(log_temperature)
         picked = cool[np.arange(len(wanted)), wanted]
-        return float((logsumexp(cool, axis=1) - picked).mean())
+        return float((scipy.special.logsumexp(cool, axis=1) - picked).mean())
 
-    return float(np.exp(minimize_scalar(loss, bounds=(-4.0, 2.0), method="bounded").x))
+    return float(
+        np.exp(scipy.optimize.minimize_scalar(loss, bounds=(-4.0, 2.0), method="bounded").x)
+    )

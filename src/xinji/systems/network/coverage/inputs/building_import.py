@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy  # its parts are loaded where they are first used: some take 0.3 CPU-seconds
 import shapely
-from scipy.spatial import cKDTree
 from shapely.geometry.base import BaseGeometry
 
 from xinji.methods.geodesy import DATUMS, LocalPlane, to_wgs84
@@ -352,7 +352,7 @@ def _supposed(
     if not known.any():
         return np.full(int((~known).sum()), USUAL_HEIGHT_M)
     middles = shapely.get_coordinates(shapely.centroid(flat))
-    near = cKDTree(middles[known]).query(
+    near = scipy.spatial.cKDTree(middles[known]).query(
         middles[~known], k=list(range(1, min(NEIGHBOURS, int(known.sum())) + 1))
     )[1]
     return np.asarray(np.median(height[known][near], axis=1), dtype=np.float64)
