@@ -160,8 +160,8 @@ def by_cause(days: Days) -> Followed:
     begin = time.process_time()
     number = recovered = 0
     now = 0.0
-    while number < len(days.at) or any(not s.told for s in tracker.pool.values()):
-        if number < len(days.at) and not any(not s.told for s in tracker.pool.values()):
+    while number < len(days.at) or len(tracker.pool.untold()):
+        if number < len(days.at) and not len(tracker.pool.untold()):
             now = max(now + TURN, float(days.at[number]))
         else:
             now += TURN

@@ -109,7 +109,7 @@ def test_a_thing_alone_first_is_taken_into_the_incident_when_nobody_has_its_case
     [alone] = rows_of(house, cases)
     # as a slow reporter: it may have fallen when the others did
     sort = house.writer.incidents._sorts["silence"]
-    sort.tracker.pool[house.writer.incidents.relations.number(OF_A[0])].last = house.clock.now()
+    sort.tracker.pool.last[house.writer.incidents.relations.number(OF_A[0])] = house.clock.now()
     pass_time(house, 120, heard=OF_B)
     by_class = {row.case_class: row for row in rows_of(house, cases)}
     group = by_class[DEVICE_GROUP.name]
@@ -123,7 +123,7 @@ def test_a_case_that_somebody_works_on_is_left_to_him(house: House) -> None:
     [alone] = rows_of(house, cases)
     house.cases.act(alone.id, "assign", actor="li", role="operator", assignee="crew 1")
     sort = house.writer.incidents._sorts["silence"]
-    sort.tracker.pool[house.writer.incidents.relations.number(OF_A[0])].last = house.clock.now()
+    sort.tracker.pool.last[house.writer.incidents.relations.number(OF_A[0])] = house.clock.now()
     pass_time(house, 120, heard=OF_B)
     kept = next(row for row in rows_of(house, cases) if row.id == alone.id)
     assert (kept.state, kept.outcome) == ("assigned", None)

@@ -14,7 +14,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from xinji.methods.common_cause import MINIMUM, Observed, Relation, explain, fits, suspicious
+from xinji.methods.common_cause import (
+    MINIMUM,
+    Ints,
+    Observed,
+    Relation,
+    explain,
+    fits,
+    suspicious,
+)
 
 SECOND = 1_000_000
 HOLD = 60 * SECOND
@@ -48,13 +56,46 @@ class Incident:
     members: set[int] = field(default_factory=set)
 
 
-@dataclass(slots=True)
-class Signal:
-    """A thing that gave a signal and is in no incident: last heard, since when, told alone."""
+class Pool:
+    """Things that gave a signal and are in no incident; arrays by the number of the thing.
 
-    last: int
-    since: int
-    told: bool = False
+    Attributes:
+        here: whether a thing is in the pool; what the other arrays hold of others means nothing.
+        told: whether it was told alone.
+        last: when it was last heard and well.
+        since: when its signal came.
+    """
+
+    def __init__(self) -> None:
+        self.here, self.told = np.zeros(0, np.bool_), np.zeros(0, np.bool_)
+        self.last, self.since = np.zeros(0, np.int64), np.zeros(0, np.int64)
+
+    def __len__(self) -> int:
+        return int(np.count_nonzero(self.here))
+
+    def things(self) -> Ints:
+        """Everything in the pool, ascending."""
+        return np.flatnonzero(self.here)
+
+    def untold(self) -> Ints:
+        """What was not told alone, ascending."""
+        return np.flatnonzero(self.here & ~self.told)
+
+    def put(self, things: Ints, last: Ints, now: int) -> None:
+        """Signals that come at `now`."""
+        if not len(things):
+            return
+        more = int(things.max()) + 1 - len(self.here)
+        if more > 0:
+            more = max(more, len(self.here))
+            self.here, self.told = (np.pad(each, (0, more)) for each in (self.here, self.told))
+            self.last, self.since = (np.pad(each, (0, more)) for each in (self.last, self.since))
+        self.here[things], self.told[things] = True, False
+        self.last[things], self.since[things] = last, now
+
+    def drop(self, things: Ints) -> None:
+        """Take things out; one that is not there is passed over."""
+        self.here[things[things < len(self.here)]] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +119,7 @@ class Tracker:
     """The pool and the open incidents of one sort of signal."""
 
     def __init__(self) -> None:
-        self.pool: dict[int, Signal] = {}
+        self.pool = Pool()
         self.incidents: dict[int, Incident] = {}
         self._count = 0
 
@@ -90,8 +131,7 @@ class Tracker:
         """Things that are well again; the incidents that have no member left."""
         ended = []
         gone = set(things)
-        for thing in gone:
-            self.pool.pop(thing, None)
+        self.pool.drop(np.fromiter(gone, np.int64, len(gone)))
         for number, incident in list(self.incidents.items()):
             if not incident.members.isdisjoint(gone):
                 incident.members -= gone
@@ -110,16 +150,13 @@ class Tracker:
         """Take new signals (`last`: when each thing was last well) and decide what is ripe."""
         now = observed.now
         joined = self._join(things, last, relations, observed)
-        taken = {thing for thing, _ in joined}
-        for thing, heard in zip(things, last, strict=True):
-            if thing not in taken:
-                self.pool[thing] = Signal(heard, now)
+        self.pool.put(np.array(things, np.int64), np.array(last, np.int64), now)
+        self.pool.drop(np.array([thing for thing, _ in joined], np.int64))
         opened, more, absorbed, unripe = self._explain(relations, observed)
         joined += more
         single = self._single(relations, observed, unripe)
-        for thing, signal in list(self.pool.items()):
-            if signal.told and now - signal.since > KEEP:
-                del self.pool[thing]
+        pool = self.pool
+        pool.here &= ~(pool.told & (now - pool.since > KEEP))
         return Decided(opened, joined, absorbed, single)
 
     def _join(
@@ -146,9 +183,9 @@ class Tracker:
             if mine.any():
                 free &= ~mine
                 incident.joined = observed.now
-                for thing in numbers[mine].tolist():
-                    incident.members.add(thing)
-                    joined.append((thing, incident.number))
+                members = numbers[mine].tolist()
+                incident.members.update(members)
+                joined += [(thing, incident.number) for thing in members]
         return joined
 
     def _explain(
@@ -156,21 +193,24 @@ class Tracker:
     ) -> tuple[list[Incident], list[tuple[int, int]], list[tuple[int, int]], set[int]]:
         """New incidents, their members, those they absorb; and what a cause not yet ripe holds."""
         unripe: set[int] = set()
-        pool = np.fromiter(self.pool, np.int64, len(self.pool))
-        last = np.array([self.pool[thing].last for thing in pool.tolist()], np.int64)
-        since = np.array([self.pool[thing].since for thing in pool.tolist()], np.int64)
-        told = np.array([self.pool[thing].told for thing in pool.tolist()], np.bool_)
         opened: list[Incident] = []
         joined: list[tuple[int, int]] = []
         absorbed: list[tuple[int, int]] = []
-        if len(pool) < MINIMUM or told.all():
+        untold = self.pool.untold()
+        if not len(untold):
+            return opened, joined, absorbed, unripe
+        ripe = observed.now - SETTLE - observed.slack
+        if len(untold) > MOST_ASKED and self.pool.since[untold].min() > ripe:
+            # no cause can be named yet, and all wait for one
+            return opened, joined, absorbed, unripe
+        pool = self.pool.things()
+        last, since, told = self.pool.last[pool], self.pool.since[pool], self.pool.told[pool]
+        if len(pool) < MINIMUM:
             return opened, joined, absorbed, unripe
         for cause in explain(pool, last, relations, observed):
             things = pool[cause.taken]
-            waited = observed.now - int(
-                since[cause.taken][~told[cause.taken]].min(initial=observed.now)
-            )
-            if waited < SETTLE + observed.slack:
+            begun = since[cause.taken][~told[cause.taken]].min(initial=observed.now)
+            if begun > ripe:
                 unripe.update(things.tolist())
                 continue
             relation = relations[cause.relation]
@@ -183,8 +223,7 @@ class Tracker:
             )
             opened.append(incident)
             joined += [(thing, incident.number) for thing in incident.members]
-            for thing in incident.members:
-                del self.pool[thing]
+            self.pool.drop(things)
             absorbed += self._absorb(incident, relation, cause.node, observed)
         return opened, joined, absorbed, unripe
 
@@ -207,18 +246,18 @@ class Tracker:
     def _single(
         self, relations: Sequence[Relation], observed: Observed, unripe: set[int]
     ) -> list[int]:
-        waiting = [(thing, signal) for thing, signal in self.pool.items() if not signal.told]
-        single = []
-        for thing, signal in waiting:
-            age = observed.now - signal.since
-            if age <= HOLD + 2 * observed.slack and (
-                thing in unripe
-                or len(waiting) > MOST_ASKED
-                or (observed.misses and suspicious(thing, signal.last, relations, observed))
-            ):
-                continue
-            signal.told = True
-            single.append(thing)
+        untold, pool = self.pool.untold(), self.pool
+        old = pool.since[untold] < observed.now - HOLD - 2 * observed.slack
+        single: list[int] = untold[old].tolist()
+        if len(untold) <= MOST_ASKED:
+            for thing in untold[~old].tolist():
+                if thing in unripe or (
+                    observed.misses
+                    and suspicious(thing, int(pool.last[thing]), relations, observed)
+                ):
+                    continue
+                single.append(thing)
+        pool.told[single] = True
         return single
 
     def _open(self, relation: str, key: str, onset: int, members: set[int], now: int) -> Incident:

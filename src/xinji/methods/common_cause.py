@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +57,7 @@ class Relation:
         self._order = np.argsort(codes, kind="stable")
         self._start = np.searchsorted(codes[self._order], np.arange(len(keys) + 1))
         sizes = np.diff(self._start)
+        self.sizes: Ints = sizes
         self.nodes = int(np.count_nonzero(sizes >= MINIMUM))
 
     def node(self, key: str) -> int:
@@ -154,17 +156,21 @@ def _best(
     # the most that a signal can say for its node
     weight = np.log(1.0 / by_chance)
     candidates: list[tuple[float, int, int]] = []
+    late = np.log(1.0 / LATE_BY_CHANCE) if observed.misses else 0.0
     for number, relation in enumerate(relations):
         codes = relation.codes[pool]
-        inside = codes >= 0
-        counts = np.bincount(codes[inside])
-        most = np.bincount(codes[inside], weights=weight[inside])
-        prior = np.log(max(relation.nodes, 1))
-        late = np.log(1.0 / LATE_BY_CHANCE) if observed.misses else 0.0
-        for node in np.flatnonzero(counts >= observed.minimum).tolist():
-            others = len(relation.members(node)) - counts[node]
-            bound = float(most[node]) + late * float(others) - prior
-            candidates.append((bound, number, node))
+        # -1, of no node, is counted at 0
+        counts = np.bincount(codes + 1, minlength=1)[1:]
+        nodes = np.flatnonzero(counts >= observed.minimum)
+        if not len(nodes):
+            continue
+        most = np.bincount(codes + 1, weights=weight)[1:]
+        others = relation.sizes[nodes] - counts[nodes]
+        bounds = most[nodes] + late * others - np.log(max(relation.nodes, 1))
+        worth = bounds > ODDS
+        candidates += zip(
+            bounds[worth].tolist(), repeat(number), nodes[worth].tolist(), strict=False
+        )
     candidates.sort(reverse=True)
     best: Cause | None = None
     least = ODDS
@@ -194,7 +200,9 @@ def _judge(
         return None
     members = relation.members(node)
     heard, period = observed.heard[members], observed.period[members]
-    gone = np.isin(members, pool[inside], assume_unique=True)
+    fell = np.zeros(len(observed.heard), np.bool_)
+    fell[pool[inside]] = True
+    gone = fell[members]
     others = ~gone & (heard > 0)
     if observed.misses:
         well = others & (heard > onset + slack)
