@@ -88,6 +88,48 @@ def test_the_things_of_one_owner_that_fall_silent_together_are_one_case(house: H
     assert {states[name] for name in OF_B} == {"good"}
 
 
+def test_a_large_incident_takes_its_events_in_pieces_and_loses_none(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xinji.loop.incidents.MOST_TAKEN", 5)
+    joining = house.writer.incidents.joining
+    # one transaction at a time: what a turn does not finish is gone on with behind what waits
+    monkeypatch.setattr("xinji.loop.house.FINDINGS_SECONDS", -1.0)
+    monkeypatch.setattr(house, "_go_on", lambda: None)
+    while not joining():
+        pass_time(house, 10, heard=OF_B)
+        assert house.clock.seconds() < START + 200
+    taken = [row.thing for row in rows_of(house, events) if row.case_id]
+    assert len(taken) == 5
+    [back] = [name for name in OF_A if name not in taken][:1]
+    hear(house, [back])
+    house.turn()
+    by_thing = {row.thing: row for row in rows_of(house, events)}
+    assert by_thing[back].ended_at is not None, "well again before its event was taken"
+    for _ in range(5):
+        house.turn()
+    [case] = rows_of(house, cases)
+    assert not joining() and not house.writer.incidents.undecided()
+    assert {row.case_id for row in rows_of(house, events)} == {case.id}
+    assert sorted(row.thing for row in rows_of(house, events)) == sorted(OF_A)
+
+
+def test_what_an_incident_was_still_to_take_is_taken_after_a_restart(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xinji.loop.incidents.MOST_TAKEN", 5)
+    monkeypatch.setattr("xinji.loop.house.FINDINGS_SECONDS", -1.0)
+    monkeypatch.setattr(house, "_go_on", lambda: None)
+    while not house.writer.incidents.joining():
+        pass_time(house, 10, heard=OF_B)
+    # as after a kill: memory is what is on disk
+    house.writer._load()
+    house.writer.resume()
+    pass_time(house, 80, heard=OF_B)
+    [case] = rows_of(house, cases)
+    assert {row.case_id for row in rows_of(house, events)} == {case.id}
+
+
 def test_each_member_recovers_by_itself_and_the_last_closes_the_case(house: House) -> None:
     pass_time(house, 120, heard=OF_B)
     pass_time(house, 70, heard=OF_A[:11] + OF_B)

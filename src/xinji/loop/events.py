@@ -160,8 +160,12 @@ class EventWriter:
                 if decide:
                     self.incidents.decide(now or self._clock.now())
                 # once for all events of a case: an incident has thousands
-                while self._touched:
-                    self._engine.signal(self._touched.pop())
+                # a case that still takes its events is told when it has them all
+                held = self.incidents.taking()
+                while ready := self._touched - held:
+                    self._touched -= ready
+                    for case in ready:
+                        self._engine.signal(case)
         except Exception:
             self._touched.clear()
             self._load()

@@ -67,6 +67,8 @@ class Findings:
     def write(self, now: int, seconds: float = float("inf")) -> bool:
         """Write what is queued, for about `seconds`; True when nothing is left.
 
+        What an incident is still to take into its case counts as queued.
+
         Args:
             now: see `EventWriter.write`.
 
@@ -74,7 +76,8 @@ class Findings:
             StoreFull: a piece was not written; the queue is lost, see `clear`.
         """
         end = time.monotonic() + seconds
-        while self:
+        joining = self._writer.incidents.joining
+        while self or joining():
             found, heard = _piece(self._found), _piece(self._heard)
             ended = _piece(self._ended)
             over = time.monotonic() > end
@@ -84,7 +87,7 @@ class Findings:
             if over:
                 break
             time.sleep(GAP_SECONDS)
-        return not self
+        return not (self or joining())
 
 
 def _piece(queue: deque[Any]) -> list[Any]:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,9 @@ DAY_US = 86_400 * 1_000_000
 SEVERITIES = ("warning", "minor", "major", "critical")
 BATCH = 400
 """Events whose case is set by one statement."""
+MOST_TAKEN = 1_000
+"""Things whose events one transaction puts into the case of their incident, some 10 ms; the rest
+wait for the next ones, so that nobody waits for an incident of a hundred thousand."""
 
 
 @dataclass(slots=True)
@@ -66,6 +70,7 @@ class Sort:
         waiting: thing -> its events that have no case yet.
         alone: thing -> the case that it got for itself.
         cases: incident of the tracker -> its case.
+        joining: thing -> the incident's case that its events are still to be put into.
         open: thing -> its open events; a thing is well again when there is none.
     """
 
@@ -74,6 +79,7 @@ class Sort:
     waiting: dict[int, list[Waiting]] = field(default_factory=lambda: defaultdict(list))
     alone: dict[int, str] = field(default_factory=dict)
     cases: dict[int, str] = field(default_factory=dict)
+    joining: dict[int, str] = field(default_factory=dict)
     open: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
 
 
@@ -141,6 +147,8 @@ class Incidents:
         if thing in sort.fresh:
             # over before it was ever looked at: work of its own, as if it had come alone
             self._alone(sort, thing)
+        if case := sort.joining.pop(thing, ""):
+            self._take(sort, case, [thing])
         left = [each for each in sort.waiting.pop(thing, []) if each.event != event]
         if left:
             sort.waiting[thing] = left
@@ -164,6 +172,14 @@ class Incidents:
         """True while an event waits for a case."""
         return any(sort.waiting for sort in self._sorts.values())
 
+    def taking(self) -> set[str]:
+        """The cases that events are still to be put into."""
+        return {case for sort in self._sorts.values() for case in sort.joining.values()}
+
+    def joining(self) -> bool:
+        """True while the events of an incident are still to be put into its case."""
+        return any(sort.joining for sort in self._sorts.values())
+
     def decide(self, now: int) -> None:
         """Give what waits its case, as far as it is ripe; in the open transaction.
 
@@ -171,7 +187,9 @@ class Incidents:
             now: the moment up to which everything that came in is known, microseconds.
         """
         for name, sort in list(self._sorts.items()):
-            if not sort.waiting:
+            if sort.joining:
+                self._take_some(sort)
+            if not sort.waiting or sort.joining:
                 continue
             relations, observed = self._observed(name, now)
             fresh, sort.fresh = sort.fresh, {}
@@ -227,10 +245,12 @@ class Incidents:
                 sort,
                 members[incident.number],
             )
-        for number, things in members.items():
-            self._take(sort, sort.cases[number], things)
         for smaller, into in decided.absorbed:
             self._absorb(sort.cases.pop(smaller), sort.cases[into])
+            members[into] += members.pop(smaller, [])
+        for number, things in members.items():
+            sort.joining |= dict.fromkeys(things, sort.cases[number])
+        self._take_some(sort)
         for thing in decided.single:
             self._alone(sort, thing)
 
@@ -248,15 +268,15 @@ class Incidents:
         known = [each for thing in things for each in sort.waiting.get(thing, [])]
         kind, node = self.relations.title(relation, key)
         what = Title("成批失联", "silent together") if name == SILENCE else self._rules[name].title
-        areas = [each.found.area for each in known]
-        severity = max((each.found.rule.severity.value for each in known), key=SEVERITIES.index)
+        areas = {each.found.area for each in known}
+        severity = max({each.found.rule.severity.value for each in known}, key=SEVERITIES.index)
         case = self._engine.open(
             DEVICE_GROUP.name,
             title=Title(f"{node.zh} · {what.zh}", f"{node.en} · {what.en}"),
             area=self._area(areas),
             severity=max(severity, "major", key=SEVERITIES.index),
             # the weakest source of its alarms is the source of the incident
-            source=max((each.source for each in known), key=Source.of),
+            source=max({each.source for each in known}, key=Source.of),
             evidence={
                 "relation": {"zh": kind.zh, "en": kind.en},
                 "node": {"zh": node.zh, "en": node.en},
@@ -277,16 +297,23 @@ class Incidents:
         log.info("incident %s: %d things by %s %s", case, len(things), relation, key)
         return case
 
-    def _area(self, codes: Iterable[str]) -> str:
+    def _area(self, codes: Collection[str]) -> str:
         """The smallest area that holds all of some areas."""
-        several = list(codes)
-        first, last = min(several), max(several)
+        first, last = min(codes), max(codes)
         size = next(
             (n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first)
         )
         while size and first[:size] not in self._registry.areas:
             size -= 1
         return first[:size]
+
+    def _take_some(self, sort: Sort) -> None:
+        """Put what joins incidents into their cases, `MOST_TAKEN` things at most."""
+        by_case: dict[str, list[int]] = defaultdict(list)
+        for thing in list(islice(sort.joining, MOST_TAKEN)):
+            by_case[sort.joining.pop(thing)].append(thing)
+        for case, things in by_case.items():
+            self._take(sort, case, things)
 
     def _take(self, sort: Sort, case: str, things: list[int]) -> None:
         """Put the events of some things into an incident's case."""
