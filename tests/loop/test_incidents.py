@@ -114,6 +114,19 @@ def test_a_large_incident_takes_its_events_in_pieces_and_loses_none(
     assert sorted(row.thing for row in rows_of(house, events)) == sorted(OF_A)
 
 
+def test_what_is_left_of_an_incident_is_gone_on_with_at_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xinji.loop.incidents.MOST_TAKEN", 1)
+    while not rows_of(house, incidents):
+        pass_time(house, 10, heard=OF_B)
+        assert house.clock.seconds() < START + 200
+    for _ in range(GAUGES):
+        house.ingest.keeper.submit(lambda: None).result(10)
+    [case] = rows_of(house, cases)
+    assert {row.case_id for row in rows_of(house, events)} == {case.id}, "in the turn that found it"
+
+
 def test_what_an_incident_was_still_to_take_is_taken_after_a_restart(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,18 +51,20 @@ def main(argv: list[str] | None = None) -> int:
             commands.add_parser(name, help=_first_line(name))
         parser.parse_args(argv)
         raise AssertionError("argparse ends without a command")
+    from xinji.cli.heap import few_arenas
+
+    # before a library of the command starts threads
+    few_arenas()
     module = importlib.import_module(f"xinji.cli.{asked}")
     module.add(commands)
     arguments = parser.parse_args(argv)
     logging.basicConfig(
         level=arguments.log.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    from xinji.cli.heap import few_arenas
     from xinji.plan.reading import PlanError
     from xinji.store.folder import FolderError
     from xinji.store.observations import StoreError
 
-    few_arenas()
     try:
         return int(module.run(arguments))
     except BrokenPipeError:

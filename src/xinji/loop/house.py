@@ -419,6 +419,8 @@ class House:
             self._write_findings()
         elif self.writer.incidents.undecided():
             self.writer.write((), now=heard_to)
+            if self.writer.incidents.joining():
+                self._go_on()
         self.cases.run_timers(TIMERS_A_TURN)
 
     async def _save(self) -> None:
