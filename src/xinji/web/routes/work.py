@@ -12,6 +12,7 @@ from xinji.access.identity import Role
 from xinji.access.jurisdiction import Reach
 from xinji.access.scope import contains, within
 from xinji.api.call import Call, Problem, Routes, iso
+from xinji.api.case_actions import action_items
 from xinji.api.listing import listing
 from xinji.loop.case_row import CaseError, CaseRow
 from xinji.loop.house import House
@@ -226,15 +227,7 @@ def _full(call: Call, row: CaseRow) -> dict[str, Any]:
         ],
         "events": event_items(house, found),
         "event_counts": {"total": counted.total, "open": counted.open},
-        "actions": [
-            {
-                "name": action.name,
-                "title": action.title,
-                "requires": action.requires,
-                "sets": action.sets,
-            }
-            for action in house.cases.available(row, call.person.roles)
-        ],
+        "actions": action_items(call, row),
         "details": {
             package: details
             for package, service in house.services.items()

@@ -13,6 +13,7 @@ from xinji.access.identity import Role
 from xinji.access.jurisdiction import Reach
 from xinji.access.scope import within
 from xinji.api.call import Call, Problem, Routes, iso
+from xinji.api.case_actions import action_items
 from xinji.loop.case_row import CaseRow
 from xinji.methods.geodesy import metres_between
 from xinji.model.title import Title
@@ -80,15 +81,7 @@ def work_item(call: Call, row: CaseRow, here: tuple[float, float] | None) -> dic
         "reports": row.reports,
         "distance_m": distance,
         "source": row.source,
-        "actions": [
-            {
-                "name": action.name,
-                "title": action.title,
-                "requires": action.requires,
-                "sets": action.sets,
-            }
-            for action in house.cases.available(row, call.person.roles)
-        ],
+        "actions": action_items(call, row),
     }
 
 
